@@ -1,0 +1,2 @@
+//! GET /api/health - Says that the deployment is alive.
+fn main() {}

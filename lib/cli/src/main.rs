@@ -1,0 +1,2 @@
+//! `purser`: run the backend on one machine.
+fn main() {}

@@ -1,0 +1,146 @@
+//! Every environment variable, declared once. `.env.example`, the README and a test follow this list.
+
+/// One variable.
+#[derive(Debug)]
+pub struct Var {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence: what it does, and what happens without it.
+    pub doc: &'static str,
+    /// Never printed, logged or sent anywhere.
+    pub secret: bool,
+}
+
+const fn var(name: &'static str, doc: &'static str) -> Var {
+    Var { name, doc, secret: false }
+}
+
+const fn secret(name: &'static str, doc: &'static str) -> Var {
+    Var { name, doc, secret: true }
+}
+
+/// Database.
+pub const DATABASE_URL: Var = secret(
+    "DATABASE_URL",
+    "Postgres, postgres://USER:PASSWORD@HOST/DB (pooled is fine), or sqlite:PATH in development; without it a SQLite file in .purser/.",
+);
+/// The marketplace's other name for it.
+pub const POSTGRES_URL: Var =
+    secret("POSTGRES_URL", "Read when DATABASE_URL is absent: the name that marketplace integrations set.");
+/// Direct connection for migrations.
+pub const DATABASE_URL_UNPOOLED: Var =
+    secret("DATABASE_URL_UNPOOLED", "Postgres without a pooler in between, for migrations; DATABASE_URL if absent.");
+/// Pool size.
+pub const DATABASE_POOL_MAX: Var =
+    var("DATABASE_POOL_MAX", "Most Postgres connections of one function instance; 20 if absent.");
+/// Redis over TCP.
+pub const REDIS_URL: Var =
+    secret("REDIS_URL", "Redis over TCP, redis:// or rediss://; used when no Upstash REST URL is set.");
+/// The marketplace's other name for it.
+pub const KV_URL: Var = secret("KV_URL", "Read when REDIS_URL is absent: the name that marketplace integrations set.");
+/// Upstash REST.
+pub const UPSTASH_REDIS_REST_URL: Var =
+    var("UPSTASH_REDIS_REST_URL", "Upstash Redis over REST; preferred over REDIS_URL when both are set.");
+/// Its token.
+pub const UPSTASH_REDIS_REST_TOKEN: Var = secret("UPSTASH_REDIS_REST_TOKEN", "The token of UPSTASH_REDIS_REST_URL.");
+/// The marketplace's other name.
+pub const KV_REST_API_URL: Var =
+    var("KV_REST_API_URL", "Read when UPSTASH_REDIS_REST_URL is absent: the name that marketplace integrations set.");
+/// Its token.
+pub const KV_REST_API_TOKEN: Var = secret("KV_REST_API_TOKEN", "The token of KV_REST_API_URL.");
+/// Prefix of every Redis key.
+pub const REDIS_PREFIX: Var = var(
+    "REDIS_PREFIX",
+    "Put before every Redis key, so that several deployments can share one Redis; empty if absent.",
+);
+/// Claude's key.
+pub const CLAUDE_API_KEY: Var = secret(
+    "CLAUDE_API_KEY",
+    "The key of Claude's API; without it `cargo run` answers with a built-in stand-in and a deployment refuses to chat.",
+);
+/// The other name for it.
+pub const ANTHROPIC_API_KEY: Var = secret("ANTHROPIC_API_KEY", "Read when CLAUDE_API_KEY is absent.");
+/// Claude's address.
+pub const CLAUDE_BASE_URL: Var = var("CLAUDE_BASE_URL", "Where Claude's API is; https://api.anthropic.com if absent.");
+/// Allow-list.
+pub const CLAUDE_MODELS: Var = var(
+    "CLAUDE_MODELS",
+    "Comma-separated models that this deployment may use; every model that a plan names if absent.",
+);
+/// JWT key.
+pub const JWT_SECRET: Var = secret(
+    "JWT_SECRET",
+    "Signs and verifies bearer tokens (HS256) and the anonymous cookie, 32 bytes or more; required on Vercel, made up and kept in .purser/ in development.",
+);
+/// JWT issuer.
+pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");
+/// JWT audience.
+pub const JWT_AUDIENCE: Var = var("JWT_AUDIENCE", "The `aud` that a bearer token must carry; `purser` if absent.");
+/// CORS.
+pub const ALLOWED_ORIGINS: Var = var(
+    "ALLOWED_ORIGINS",
+    "Comma-separated origins that browsers may call from, such as https://app.example; none but the same origin if absent.",
+);
+/// Proxy trust.
+pub const TRUST_PROXY: Var = var(
+    "TRUST_PROXY",
+    "1: off Vercel, believe x-real-ip, else the last hop of x-forwarded-for; otherwise only the socket counts.",
+);
+/// Admin secret.
+pub const ADMIN_SECRET: Var =
+    secret("ADMIN_SECRET", "Bearer secret of GET /api/health?deep=1; without it the deep check is off.");
+/// Port of `purser serve`.
+pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");
+/// Deployment stage.
+pub const VERCEL_ENV: Var = var(
+    "VERCEL_ENV",
+    "Set by Vercel: production, preview or development. In production a missing Postgres, Redis or JWT secret refuses to start.",
+);
+/// On Vercel.
+pub const VERCEL: Var = var("VERCEL", "Set by Vercel: 1 there. Decides whose client address is believed.");
+/// `vercel dev`.
+pub const VERCEL_DEV: Var = var("VERCEL_DEV", "Set by `vercel dev`: 1 there.");
+/// Release.
+pub const VERCEL_GIT_COMMIT_SHA: Var =
+    var("VERCEL_GIT_COMMIT_SHA", "Set by Vercel: the commit, shown by GET /api/health.");
+
+/// All of them, in the order of the documentation.
+pub const VARS: &[&Var] = &[
+    &DATABASE_URL,
+    &POSTGRES_URL,
+    &DATABASE_URL_UNPOOLED,
+    &DATABASE_POOL_MAX,
+    &REDIS_URL,
+    &KV_URL,
+    &UPSTASH_REDIS_REST_URL,
+    &UPSTASH_REDIS_REST_TOKEN,
+    &KV_REST_API_URL,
+    &KV_REST_API_TOKEN,
+    &REDIS_PREFIX,
+    &CLAUDE_API_KEY,
+    &ANTHROPIC_API_KEY,
+    &CLAUDE_BASE_URL,
+    &CLAUDE_MODELS,
+    &JWT_SECRET,
+    &JWT_ISSUER,
+    &JWT_AUDIENCE,
+    &ALLOWED_ORIGINS,
+    &TRUST_PROXY,
+    &ADMIN_SECRET,
+    &PORT,
+    &VERCEL_ENV,
+    &VERCEL,
+    &VERCEL_DEV,
+    &VERCEL_GIT_COMMIT_SHA,
+];
+
+/// The variable's value; an empty one counts as absent.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+pub fn get(var: &Var) -> Option<String> {
+    std::env::var(var.name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// The first of several variables that is set.
+pub fn first(vars: &[&Var]) -> Option<String> {
+    vars.iter().find_map(|var| get(var))
+}

@@ -1,0 +1,42 @@
+//! Purser: the backend of a Claude-powered app, one library under many small functions.
+//!
+//! *Routes tell the story, modules know one thing, [`serve`] knows Vercel.*
+//!
+//! | module | knows |
+//! | --- | --- |
+//! | [`serve`] | the platform: bodies, panics, request ids, logs, work after the answer |
+//! | [`ctx`] | what a handler is given: lazy handles, and what combines two modules |
+//! | [`http`] | requests, answers, problems, cookies, event streams |
+//! | [`auth`] | who asks: bearer tokens and anonymous browsers |
+//! | [`limit`] | windows, holds and budgets, taken all or nothing in one atomic step |
+//! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
+//! | [`claude`] | the Messages API: requests, event streams, usage |
+//! | [`cost`] | prices, exact cost, usage hashes |
+//! | [`chat`] | the AI SDK's body and stream, and stored conversations |
+//! | [`cache`] | Redis over TCP and Upstash over REST |
+//! | [`observe`] | log lines and timings |
+//! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`ids`], [`usage`], [`net`], `sqlite` | the ground floor |
+#![warn(missing_docs)]
+
+pub mod auth;
+pub mod cache;
+pub mod chat;
+pub mod claude;
+pub mod clock;
+pub mod config;
+pub mod cost;
+pub mod ctx;
+pub mod env;
+pub mod error;
+pub mod http;
+pub mod ids;
+pub mod limit;
+pub mod net;
+pub mod observe;
+pub mod serve;
+#[cfg(sqlite)]
+pub mod sqlite;
+pub mod store;
+pub mod usage;
+
+pub use error::{Code, Error};

@@ -1,0 +1,3 @@
+//! The harness: private services, real function binaries, HTTP.
+
+pub mod services;
