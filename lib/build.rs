@@ -1,5 +1,5 @@
 //! Decides whether SQLite is part of this build.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a build script talks with cargo through these")]
+#![expect(clippy::disallowed_methods, reason = "a build script talks with cargo through these")]
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(sqlite)");
