@@ -34,6 +34,15 @@ pub struct Script {
     pub sha1: &'static str,
 }
 
+impl Script {
+    /// The hash as it should be: what the tests of every script compare.
+    #[cfg(test)]
+    pub(crate) fn computed_sha1(&self) -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, self.text.as_bytes());
+        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// One Redis. Cheap to clone; clones share their connection.
 #[derive(Clone, Debug)]
 pub enum Cache {

@@ -154,8 +154,7 @@ enum Broken {
 async fn connect(client: Client) -> Result<MultiplexedConnection, CacheError> {
     // The redis crate takes the process's default provider; a second call is refused and does no harm.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
     client.get_multiplexed_async_connection_with_config(&config).await.map_err(|error| cache_error(&error))
 }
 
