@@ -32,15 +32,21 @@ pub struct UpstreamCall {
     pub beta: Option<String>,
     /// How long the answer's head may take; a call that is not streamed has its head only at the end.
     pub head_deadline: Duration,
-    /// How long the stream may be silent.
-    pub idle_deadline: Duration,
 }
 
 /// An answer whose head has come with 2xx.
 #[derive(Debug)]
-pub struct UpstreamResponse {
-    response: reqwest::Response,
-    idle_deadline: Duration,
+pub struct UpstreamResponse(reqwest::Response);
+
+/// What came next of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// More bytes.
+    Chunk(Bytes),
+    /// Nothing within the wait; there may be more.
+    Silence,
+    /// The end.
+    End,
 }
 
 #[derive(Deserialize)]
@@ -108,15 +114,13 @@ impl Claude {
         }
         let response = request.send().await.map_err(|error| {
             // Only a connection that was never made is certain to have delivered nothing.
-            let wait = error.is_connect().then_some(Duration::ZERO);
-            let told = if error.is_connect() { "no connection" } else { "the connection broke" };
-            match error.is_timeout() && !error.is_connect() {
-                true => (ClaudeError::Timeout, None),
-                false => (ClaudeError::Unreachable(told.to_owned()), wait),
+            if error.is_connect() {
+                return (ClaudeError::Unreachable("no connection".to_owned()), Some(Duration::ZERO));
             }
+            (ClaudeError::protocol("the connection broke before the answer"), None)
         })?;
         if response.status().is_success() {
-            return Ok(UpstreamResponse { response, idle_deadline: call.idle_deadline });
+            return Ok(UpstreamResponse(response));
         }
         Err(refusal(response).await)
     }
@@ -166,18 +170,19 @@ impl UpstreamResponse {
 
     /// A header of the answer.
     pub fn header(&self, name: &str) -> Option<String> {
-        self.response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        self.0.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
-    /// The next bytes; `None` at the end.
+    /// The next bytes, waiting at most so long for them. A wait that was in vain loses nothing.
     ///
     /// # Errors
-    /// A timeout when the stream is silent for too long; a protocol error when it breaks.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ClaudeError> {
-        match tokio::time::timeout(self.idle_deadline, self.response.chunk()).await {
-            Err(_) => Err(ClaudeError::Timeout),
+    /// A protocol error when the stream breaks.
+    pub async fn next(&mut self, wait: Duration) -> Result<Next, ClaudeError> {
+        match tokio::time::timeout(wait, self.0.chunk()).await {
+            Err(_) => Ok(Next::Silence),
             Ok(Err(_)) => Err(ClaudeError::protocol("the stream broke")),
-            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Ok(None)) => Ok(Next::End),
+            Ok(Ok(Some(chunk))) => Ok(Next::Chunk(chunk)),
         }
     }
 }

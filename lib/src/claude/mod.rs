@@ -11,7 +11,7 @@ mod request;
 mod sse;
 mod wire_usage;
 
-pub use client::{Claude, UpstreamCall, UpstreamResponse};
+pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
 pub use error::ClaudeError;
 pub use input_bound::input_tokens_bound;
 pub use observer::{Observer, Outcome};

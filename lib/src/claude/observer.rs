@@ -189,6 +189,18 @@ impl Observer {
         self.blocks.list()
     }
 
+    /// The blocks worth keeping for the next turn: those of a message that broke off keep their text alone, since
+    /// Claude takes neither a thought without its signature nor a tool call without its input back.
+    pub fn content_to_keep(&self) -> Vec<Value> {
+        let kind = |block: &Value| block.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_empty_text = |block: &Value| {
+            kind(block) == "text" && block.get("text").and_then(Value::as_str).is_none_or(|text| text.trim().is_empty())
+        };
+        let is_whole = self.finished && self.error_type.is_none();
+        let blocks = self.blocks.list().iter().filter(|block| !is_empty_text(block));
+        blocks.filter(|block| is_whole || kind(block) == "text").cloned().collect()
+    }
+
     /// All text of the answer.
     pub fn text(&self) -> String {
         self.blocks.text()
