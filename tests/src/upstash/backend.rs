@@ -8,8 +8,20 @@ pub(super) struct Backend(MultiplexedConnection);
 
 /// What would change the shared connection for everybody; over REST they make no sense either.
 const UNAVAILABLE: [&str; 14] = [
-    "AUTH", "BLPOP", "BRPOP", "CLIENT", "DISCARD", "EXEC", "HELLO", "MONITOR", "MULTI", "QUIT", "SELECT", "SUBSCRIBE",
-    "SYNC", "WATCH",
+    "AUTH",
+    "BLPOP",
+    "BRPOP",
+    "CLIENT",
+    "DISCARD",
+    "EXEC",
+    "HELLO",
+    "MONITOR",
+    "MULTI",
+    "QUIT",
+    "SELECT",
+    "SUBSCRIBE",
+    "SYNC",
+    "WATCH",
 ];
 
 impl Backend {
