@@ -1,1 +1,3 @@
 //! cost
+
+pub mod hashes;
