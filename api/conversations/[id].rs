@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
-    let limit = http::query::page_size(&request, 100, 200)?;
+    let limit = http::query::number(&request, "limit", 100, 200)?;
     let after = match http::query::parameter(&request, "cursor")? {
         None => 0,
         Some(text) => text.parse().map_err(|_| {

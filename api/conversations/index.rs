@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 
 async fn list(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
-    let limit = http::query::page_size(&request, 30, 100)?;
+    let limit = http::query::number(&request, "limit", 30, 100)?;
     let after = http::query::parameter(&request, "cursor")?.map(|text| decode(&text)).transpose()?;
     let store = ctx.store().await?;
     let mut page =

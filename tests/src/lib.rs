@@ -1,3 +1,4 @@
 //! The harness: private services, real function binaries, HTTP.
 
 pub mod services;
+pub mod upstash;

@@ -27,7 +27,7 @@ type Connecting = Shared<BoxFuture<'static, Result<MultiplexedConnection, CacheE
 /// Redis over TCP. See [`super::Cache`].
 #[derive(Clone)]
 pub struct TcpCache {
-    client: Client,
+    client: Arc<Client>,
     prefix: Arc<str>,
     deadline: Duration,
     slot: Arc<Mutex<Slot>>,
@@ -51,7 +51,7 @@ impl TcpCache {
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let info = info.set_tcp_settings(tcp).set_redis_settings(settings);
         let client = Client::open(info).map_err(|_| bad())?;
-        Ok(Self { client, prefix: prefix.into(), deadline: DEADLINE, slot: Arc::default() })
+        Ok(Self { client: Arc::new(client), prefix: prefix.into(), deadline: DEADLINE, slot: Arc::default() })
     }
 
     pub(super) fn with_deadline(mut self, deadline: Duration) -> Self {
@@ -128,7 +128,7 @@ impl TcpCache {
         match &slot.connecting {
             Some(connecting) if !stale => (connecting.clone(), slot.generation),
             _ => {
-                let connecting = connect(self.client.clone()).boxed().shared();
+                let connecting = connect(Client::clone(&self.client)).boxed().shared();
                 slot.connecting = Some(connecting.clone());
                 slot.generation += 1;
                 (connecting, slot.generation)

@@ -2,7 +2,9 @@
 //!
 //! What combines two modules is a method here, one file per part of a Claude call.
 
+mod admin;
 mod handles;
+mod prepare;
 mod request_state;
 
 pub mod admission;
@@ -11,6 +13,8 @@ pub mod identify;
 pub mod relay;
 pub mod settle;
 
+pub use handles::{start_nothing, start_store, start_store_and_limiter};
+pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;
 
 use std::{future::Future, sync::Arc, time::Instant};

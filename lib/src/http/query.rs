@@ -24,10 +24,10 @@ pub fn parameter(request: &Request, name: &str) -> Result<Option<String>, Error>
 ///
 /// # Errors
 /// `invalid_query` where it is not a number from 1 to `most`.
-pub fn page_size(request: &Request, default: u32, most: u32) -> Result<u32, Error> {
-    let Some(text) = parameter(request, "limit")? else { return Ok(default) };
-    text.parse().ok().filter(|size| (1..=most).contains(size)).ok_or_else(|| {
-        Error::new(Code::InvalidQuery, format!("The query parameter `limit` must be a number from 1 to {most}."))
+pub fn number(request: &Request, name: &str, default: u32, most: u32) -> Result<u32, Error> {
+    let Some(text) = parameter(request, name)? else { return Ok(default) };
+    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        Error::new(Code::InvalidQuery, format!("The query parameter `{name}` must be a number from 1 to {most}."))
     })
 }
 
