@@ -3,11 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use purser::ids;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     net::{TcpListener, UnixListener},
@@ -21,6 +23,9 @@ use crate::{Terminal, background};
 
 /// A function that has not said that it listens after this time never will.
 const START: Duration = Duration::from_secs(30);
+
+/// Numbers for sockets: each process gets a fresh one.
+static SOCKETS: AtomicU64 = AtomicU64::new(1);
 
 /// How a function is started.
 #[derive(Debug)]
@@ -36,7 +41,6 @@ pub(super) struct Launch {
 /// A process that listens.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) name: String,
     /// The binary that it was started from.
     pub(super) stamp: FileStamp,
     pub(super) connections: Connections,
@@ -50,7 +54,7 @@ impl Instance {
         let name = launch.name.clone();
         let missing = |_| format!("The function `{name}` is not built: {}", "build it, or leave out --no-build.");
         let stamp = FileStamp::of(&launch.bin).map_err(missing)?;
-        let socket = launch.sockets.join(ids::new_id());
+        let socket = launch.sockets.join(SOCKETS.fetch_add(1, Ordering::Relaxed).to_string());
         let listener = UnixListener::bind(&socket).map_err(|error| format!("No socket for `{name}`: {error}."))?;
         let port = free_port().await.map_err(|error| format!("No port for `{name}`: {error}."))?;
         let open = Arc::new(Open::new());
@@ -67,7 +71,7 @@ impl Instance {
             let why = end.unwrap_or_else(|_| format!("it was silent for {} s", START.as_secs()));
             return Err(format!("The function `{name}` did not start ({why}). Its own words are in the terminal."));
         };
-        Ok(Self { name, stamp, connections: Connections::new(port), open, process })
+        Ok(Self { stamp, connections: Connections::new(port), open, process })
     }
 
     pub(super) fn is_alive(&self) -> bool {

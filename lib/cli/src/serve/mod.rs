@@ -149,12 +149,20 @@ fn start_standin(environment: &mut Environment) -> Result<Option<Standin>, Strin
     Ok(Some(standin))
 }
 
+/// The path of a socket must fit into 104 bytes (macOS; 108 on Linux).
+const LONGEST_TEMPORARY_FOLDER: usize = 60;
+
 /// The folder of the functions' sockets, for this user only; removed at the end.
 struct Sockets(PathBuf);
 
 impl Sockets {
     fn create() -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("purser-{}", ids::new_id()));
+        let mut folder = std::env::temp_dir();
+        if folder.as_os_str().len() > LONGEST_TEMPORARY_FOLDER {
+            folder = "/tmp".into();
+        }
+        let id = ids::new_id();
+        let path = folder.join(format!("purser-{}", id.rsplit('-').next().unwrap_or(&id)));
         let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self(path))
