@@ -12,9 +12,9 @@ use tokio::sync::watch;
 pub enum CallState {
     /// Not over yet; its usage still grows.
     Running,
-    /// The whole answer went out, or an error that ended it.
+    /// The whole answer went out.
     Finished,
-    /// The connection was closed before the answer was complete, from either side.
+    /// The answer ended before it was complete: an error event, or either side closed the connection.
     Cut,
 }
 

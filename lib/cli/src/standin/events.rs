@@ -4,9 +4,10 @@ use purser::usage::Usage;
 use serde_json::{Value, json};
 
 use super::{
+    blocks::{self, Draft},
     figures,
     prompt::tokens,
-    reply::{Block, Reply, search_input},
+    reply::Reply,
     request::Ask,
 };
 
@@ -42,25 +43,6 @@ pub(crate) struct Stream {
 
 /// Input that one web search adds while it runs.
 const SEARCH_TOKENS: u64 = 1_000;
-
-/// An event before its cost is known.
-struct Draft {
-    data: Value,
-    output_bytes: usize,
-    delta: bool,
-    search: bool,
-}
-
-impl Draft {
-    fn plain(data: Value) -> Self {
-        Self { data, output_bytes: 0, delta: false, search: false }
-    }
-
-    fn delta(index: usize, delta: Value, output_bytes: usize) -> Self {
-        let data = json!({ "type": "content_block_delta", "index": index, "delta": delta });
-        Self { data, output_bytes, delta: true, search: false }
-    }
-}
 
 pub(crate) fn stream(ask: &Ask, reply: &Reply, id: &str, start: &Usage) -> Stream {
     let drafts = drafts(ask, reply);
@@ -194,111 +176,15 @@ fn drafts(ask: &Ask, reply: &Reply) -> Vec<Draft> {
     let mut drafts = Vec::new();
     let mut index = 0;
     for block in &reply.blocks {
-        index = block_drafts(ask, block, index, &mut drafts);
-        if drafts.len() == 1 || index == 1 {
-            ping_once(&mut drafts);
-        }
+        index = blocks::drafts(ask, block, index, &mut drafts);
     }
-    if ask.directives.wire.unknown_event {
-        drafts.push(Draft::plain(
-            json!({ "type": "event_of_the_future", "note": "clients ignore what they do not know" }),
-        ));
-    }
-    drafts
-}
-
-/// The real API sends a ping right after the first block has begun.
-fn ping_once(drafts: &mut Vec<Draft>) {
-    if !drafts.iter().any(|draft| draft.data["type"] == "ping") && !drafts.is_empty() {
+    if !drafts.is_empty() {
+        // The real API sends a ping right after the first block has begun.
         drafts.insert(1, Draft::plain(json!({ "type": "ping" })));
     }
-}
-
-/// Adds a block's events; returns the next block's index.
-fn block_drafts(ask: &Ask, block: &Block, index: usize, drafts: &mut Vec<Draft>) -> usize {
-    drafts.push(Draft::plain(start(index, opening(block))));
-    match block {
-        Block::Thinking { words, signature } => {
-            for piece in pieces(words, None) {
-                drafts.push(Draft::delta(index, json!({ "type": "thinking_delta", "thinking": piece }), piece.len()));
-            }
-            drafts.push(Draft::delta(index, json!({ "type": "signature_delta", "signature": signature }), 0));
-        }
-        Block::Text(text) => {
-            for piece in pieces(text, ask.directives.say.deltas) {
-                drafts.push(Draft::delta(index, json!({ "type": "text_delta", "text": piece }), piece.len()));
-            }
-        }
-        Block::ToolUse { input, .. } => input_drafts(index, &input.to_string(), drafts),
-        Block::Search { id, query } => {
-            input_drafts(index, &search_input(query).to_string(), drafts);
-            drafts.push(Draft::plain(stop(index)));
-            let found = Draft::plain(start(index + 1, search_result(id)));
-            drafts.push(Draft { search: true, ..found });
-            drafts.push(Draft::plain(stop(index + 1)));
-            return index + 2;
-        }
-        Block::Unknown => {
-            drafts.push(Draft::delta(index, json!({ "type": "delta_of_the_future", "note": "…" }), 0));
-        }
+    if ask.directives.wire.unknown_event {
+        let note = "clients ignore what they do not know";
+        drafts.push(Draft::plain(json!({ "type": "event_of_the_future", "note": note })));
     }
-    drafts.push(Draft::plain(stop(index)));
-    index + 1
-}
-
-/// A tool's input comes as an empty piece and then in slices that are no JSON by themselves.
-fn input_drafts(index: usize, input: &str, drafts: &mut Vec<Draft>) {
-    drafts.push(Draft::delta(index, json!({ "type": "input_json_delta", "partial_json": "" }), 0));
-    for piece in pieces(input, Some(input.len().div_ceil(8))) {
-        drafts.push(Draft::delta(index, json!({ "type": "input_json_delta", "partial_json": piece }), piece.len()));
-    }
-}
-
-fn start(index: usize, block: Value) -> Value {
-    json!({ "type": "content_block_start", "index": index, "content_block": block })
-}
-
-fn stop(index: usize) -> Value {
-    json!({ "type": "content_block_stop", "index": index })
-}
-
-/// A block as it begins: without what its deltas bring.
-fn opening(block: &Block) -> Value {
-    let mut whole = super::play::whole(block).into_iter().next().unwrap_or_default();
-    for (field, nothing) in
-        [("text", json!("")), ("thinking", json!("")), ("signature", json!("")), ("input", json!({}))]
-    {
-        if whole.get(field).is_some() {
-            whole[field] = nothing;
-        }
-    }
-    whole
-}
-
-/// What a search found.
-pub(crate) fn search_result(id: &str) -> Value {
-    json!({
-        "type": "web_search_tool_result",
-        "tool_use_id": id,
-        "content": [{
-            "type": "web_search_result",
-            "title": "A page that does not exist",
-            "url": "https://example.com/",
-            "encrypted_content": "c3RhbmQtaW4=",
-            "page_age": null,
-        }],
-    })
-}
-
-/// Cuts a text into so many pieces, or after every word.
-fn pieces(text: &str, count: Option<usize>) -> Vec<&str> {
-    let Some(count) = count.filter(|count| *count > 0) else { return text.split_inclusive(' ').collect() };
-    let mut pieces = Vec::with_capacity(count);
-    let mut from = 0;
-    for piece in 1..=count {
-        let to = text.floor_char_boundary(text.len() * piece / count);
-        pieces.push(&text[from..to]);
-        from = to;
-    }
-    pieces
+    drafts
 }

@@ -14,6 +14,7 @@
 //! [`Standin::next`], make it misbehave; [`directive`] lists them. One that it does not know is a 400.
 
 mod bill;
+mod blocks;
 mod control;
 pub mod directive;
 mod events;

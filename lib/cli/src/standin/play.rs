@@ -4,16 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
     bill::OpenCall,
+    blocks,
     directive::Play,
     events::{self, Event, Stream},
     figures,
     gates::Gates,
-    reply::{Block, Reply, search_input},
+    reply::Reply,
     request::Ask,
 };
 use crate::{
@@ -43,7 +44,7 @@ pub(crate) async fn before_head(ask: &Ask, gates: &Gates) -> Result<(), Hangup> 
 /// The answer as one JSON document.
 pub(crate) fn at_once(ask: &Ask, reply: &Reply, id: &str, stream: &Stream, call: OpenCall) -> Response<Body> {
     let mut message = events::message(ask, id);
-    message["content"] = reply.blocks.iter().flat_map(whole).collect();
+    message["content"] = reply.blocks.iter().flat_map(blocks::whole).collect();
     message["stop_reason"] = json!(reply.stop_reason);
     message["stop_details"] = reply.stop_details.clone();
     if !(ask.directives.wire.no_usage || ask.directives.wire.no_final_usage) {
@@ -156,25 +157,4 @@ impl Player {
 
 fn cut() -> BodyError {
     "the stand-in was told to close the connection".into()
-}
-
-/// A block, complete; a search is two.
-pub(crate) fn whole(block: &Block) -> Vec<Value> {
-    match block {
-        Block::Thinking { words, signature } => {
-            vec![json!({ "type": "thinking", "thinking": words, "signature": signature })]
-        }
-        Block::Text(text) => vec![json!({ "type": "text", "text": text, "citations": null })],
-        Block::ToolUse { id, name, input } => {
-            vec![json!({ "type": "tool_use", "id": id, "name": name, "input": input })]
-        }
-        Block::Search { id, query } => {
-            let call =
-                json!({ "type": "server_tool_use", "id": id, "name": "web_search", "input": search_input(query) });
-            vec![call, events::search_result(id)]
-        }
-        Block::Unknown => {
-            vec![json!({ "type": "block_of_the_future", "note": "clients ignore what they do not know" })]
-        }
-    }
 }

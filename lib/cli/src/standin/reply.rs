@@ -165,8 +165,8 @@ fn words(ask: &Ask) -> String {
         return text.clone();
     }
     let mut text = match &ask.tool_results {
-        Some(results) => format!("I am a stand-in for Claude. The tool answered: {}", clip(results)),
-        None => format!("I am a stand-in for Claude, and I cost nothing. You said: “{}”", clip(&ask.last_words)),
+        Some(results) => format!("I am a stand-in for Claude. The tool answered: {}.", clip(results)),
+        None => format!("I am a stand-in for Claude, and I cost nothing. You said: “{}”.", clip(&ask.last_words)),
     };
     let (messages, turns) = ask.turns();
     text.push_str(&format!(" This is your turn {turns}; I was given {messages} message(s)."));

@@ -1,5 +1,8 @@
 //! A small HTTP client, a project in a temporary folder, and the real `purser` on it.
-#![expect(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, clippy::allow_attributes, reason = "every test file uses a part of it, one of them all")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a part of tests")]
+
+pub(crate) mod claude;
 
 use std::{
     fs,
