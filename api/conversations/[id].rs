@@ -36,9 +36,9 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let limit = http::query::number(&request, "limit", 100, 200)?;
     let after = match http::query::parameter(&request, "cursor")? {
         None => 0,
-        Some(text) => text.parse().map_err(|_| {
-            Error::new(Code::InvalidQuery, "`cursor` must be the `next_cursor` of an earlier page.")
-        })?,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Error::new(Code::InvalidQuery, "`cursor` must be the `next_cursor` of an earlier page."))?,
     };
     let store = ctx.store().await?;
     let conversation = ctx.time("store", store.conversation(caller.id.as_str(), &id)).await?.ok_or_else(not_found)?;

@@ -36,8 +36,7 @@ async fn list(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let limit = http::query::number(&request, "limit", 30, 100)?;
     let after = http::query::parameter(&request, "cursor")?.map(|text| decode(&text)).transpose()?;
     let store = ctx.store().await?;
-    let mut page =
-        ctx.time("store", store.list_conversations(caller.id.as_str(), after.as_ref(), limit + 1)).await?;
+    let mut page = ctx.time("store", store.list_conversations(caller.id.as_str(), after.as_ref(), limit + 1)).await?;
     let has_more = page.len() > limit as usize;
     page.truncate(limit as usize);
     let last = page.last().filter(|_| has_more);

@@ -101,7 +101,8 @@ fn check(model: &Model) -> Result<(), String> {
 }
 
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && text.char_indices().all(|(at, c)| if at == 4 || at == 7 { c == '-' } else { c.is_ascii_digit() })
+    text.len() == 10
+        && text.char_indices().all(|(at, c)| if at == 4 || at == 7 { c == '-' } else { c.is_ascii_digit() })
 }
 
 /// A decimal text as an integer of 10^-places: "0.125" with 6 places is 125,000. Refuses what would not be exact.
@@ -109,7 +110,11 @@ fn scaled(text: &str, places: usize) -> Result<i64, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = format!("{whole}{fraction:0<places$}");
     let fits = !whole.is_empty() && fraction.len() <= places && digits.bytes().all(|b| b.is_ascii_digit());
-    digits.parse().ok().filter(|_| fits).ok_or_else(|| format!("{text:?} is not a decimal with at most {places} places"))
+    digits
+        .parse()
+        .ok()
+        .filter(|_| fits)
+        .ok_or_else(|| format!("{text:?} is not a decimal with at most {places} places"))
 }
 
 /// USD per million tokens is 10^6 picodollars a token.
@@ -129,9 +134,9 @@ fn rates_code(rates: &Rates) -> Result<String, String> {
 pub(crate) fn generate(prices: &Prices, text: &str) -> String {
     let mut code = String::new();
     // FNV-1a: tells two versions of the file apart in the ledger; it guards against nothing.
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let search = scaled(&prices.server_tools.web_search_per_1000_requests, 6).unwrap_or_default();
     let fetch = scaled(&prices.server_tools.web_fetch_per_1000_requests, 6).unwrap_or_default();
     let _ = write!(

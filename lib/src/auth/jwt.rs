@@ -49,14 +49,13 @@ impl Verifier {
     /// # Errors
     /// `token_expired`, or `invalid_token` for everything else; neither says more than the holder may know.
     pub fn verify(&self, token: &str) -> Result<Caller, Error> {
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).map_err(|error| {
-            match error.kind() {
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).map_err(|error| match error.kind() {
                 ErrorKind::ExpiredSignature => {
                     Error::new(Code::TokenExpired, "The token has expired. Sign in again, or refresh it.")
                 }
                 _ => invalid().log(format!("token refused: {error}")),
-            }
-        })?;
+            })?;
         let Claims { sub, plan } = claims.claims;
         if sub.is_empty() || sub.len() > SUBJECT_MAX_BYTES || sub.chars().any(char::is_control) {
             return Err(invalid().log("token refused: unusable sub"));

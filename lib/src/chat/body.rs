@@ -134,9 +134,14 @@ impl ChatBody {
     ) -> Result<Self, Error> {
         let max_tokens = match body.get("max_tokens") {
             None | Some(Value::Null) => None,
-            Some(value) => Some(value.as_u64().filter(|tokens| (1..=MAX_TOKENS_BOUND).contains(tokens)).ok_or_else(|| {
-                misfit("/max_tokens", "`max_tokens` must be a whole number, one or more, within what models can do.")
-            })?),
+            Some(value) => {
+                Some(value.as_u64().filter(|tokens| (1..=MAX_TOKENS_BOUND).contains(tokens)).ok_or_else(|| {
+                    misfit(
+                        "/max_tokens",
+                        "`max_tokens` must be a whole number, one or more, within what models can do.",
+                    )
+                })?)
+            }
         };
         let text = |name: &str| match body.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -152,7 +157,8 @@ impl ChatBody {
             ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => self.seed.first().unwrap_or(message),
             ChatTurnBody::Regenerate { .. } => return String::new(),
         };
-        let text = message.content.iter().find_map(|block| block.get("text").and_then(Value::as_str)).unwrap_or_default();
+        let text =
+            message.content.iter().find_map(|block| block.get("text").and_then(Value::as_str)).unwrap_or_default();
         let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         line.chars().take(80).collect()
     }
@@ -256,7 +262,10 @@ mod tests {
         assert_eq!((plain.conversation_id.as_deref(), plain.max_tokens), (Some("c"), Some(7)));
         assert_eq!((&sdk.conversation_id, sdk.max_tokens), (&plain.conversation_id, plain.max_tokens));
         let ChatTurnBody::Submit(message) = sdk.turn else { panic!("not a submit") };
-        assert_eq!((message.client_id.as_deref(), message.content), (Some("m"), vec![json!({"type":"text","text":"Hi"})]));
+        assert_eq!(
+            (message.client_id.as_deref(), message.content),
+            (Some("m"), vec![json!({"type":"text","text":"Hi"})])
+        );
     }
 
     #[test]

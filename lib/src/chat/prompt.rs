@@ -77,7 +77,8 @@ mod tests {
             message("assistant", "[]"),
             message("assistant", r#"[{"type":"tomorrow", "x":1.50}]"#),
         ];
-        let body = prompt_body(&Prompt { model: "m", max_tokens: 5, system: Some("Be kind."), history: &history }).unwrap();
+        let body =
+            prompt_body(&Prompt { model: "m", max_tokens: 5, system: Some("Be kind."), history: &history }).unwrap();
         assert_eq!(
             String::from_utf8(body).unwrap(),
             r#"{"model":"m","max_tokens":5,"stream":true,"system":"Be kind.","messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":[{"type":"tomorrow", "x":1.50}]}]}"#

@@ -272,9 +272,15 @@ mod tests {
         out.extend(stream.finish(&finish()));
         let chunks = check(&out);
         let kinds: Vec<_> = chunks.iter().map(|chunk| chunk["type"].as_str().unwrap()).collect();
-        assert_eq!(kinds.join(" "), "start start-step reasoning-start reasoning-delta reasoning-end text-start text-delta text-end finish-step finish");
+        assert_eq!(
+            kinds.join(" "),
+            "start start-step reasoning-start reasoning-delta reasoning-end text-start text-delta text-end finish-step finish"
+        );
         assert_eq!(chunks[6]["delta"], "\"Hi\"\n");
-        assert_eq!((&chunks[9]["finishReason"], &chunks[9]["messageMetadata"]["cost_nanousd"]), (&json!("stop"), &json!(5)));
+        assert_eq!(
+            (&chunks[9]["finishReason"], &chunks[9]["messageMetadata"]["cost_nanousd"]),
+            (&json!("stop"), &json!(5))
+        );
     }
 
     proptest! {

@@ -50,7 +50,12 @@ impl Blocks {
                 0
             }
             // An unknown delta: its strings are counted, so that a cut stream is never charged below what came.
-            _ => delta.iter().filter(|(name, _)| *name != "type").filter_map(|(_, value)| value.as_str()).map(characters).sum(),
+            _ => delta
+                .iter()
+                .filter(|(name, _)| *name != "type")
+                .filter_map(|(_, value)| value.as_str())
+                .map(characters)
+                .sum(),
         }
     }
 

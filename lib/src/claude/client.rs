@@ -91,7 +91,9 @@ impl Claude {
                 Ok(Ok(response)) => return Ok(response),
                 Ok(Err(failed)) => failed,
             };
-            let Some(wait) = wait.filter(|wait| attempt < RETRIES && *wait <= RETRY_WAIT_MAX) else { return Err(error) };
+            let Some(wait) = wait.filter(|wait| attempt < RETRIES && *wait <= RETRY_WAIT_MAX) else {
+                return Err(error);
+            };
             if until.saturating_duration_since(Instant::now()) <= wait {
                 return Err(error);
             }

@@ -72,7 +72,8 @@ impl From<ClaudeError> for Error {
         let log = error.to_string();
         let told = match error {
             ClaudeError::Unreachable(_) | ClaudeError::Protocol(_) => {
-                Self::new(Code::ClaudeUnavailable, "Claude cannot be reached at the moment. Try again.").retry_after_s(5)
+                Self::new(Code::ClaudeUnavailable, "Claude cannot be reached at the moment. Try again.")
+                    .retry_after_s(5)
             }
             ClaudeError::Timeout => Self::new(Code::ClaudeTimeout, "Claude took too long to answer. Try again."),
             ClaudeError::Refused { status, kind, message, retry_after_s, .. } => {
@@ -95,7 +96,8 @@ fn refused(status: u16, kind: &str, message: String, retry_after_s: Option<u64>)
             "This deployment's key may not do this. Its owner has to look at the key's permissions.",
         ),
         429 => {
-            let error = Error::new(Code::ClaudeRateLimited, "Claude limits this deployment's rate at the moment. Try again.");
+            let error =
+                Error::new(Code::ClaudeRateLimited, "Claude limits this deployment's rate at the moment. Try again.");
             match retry_after_s {
                 Some(seconds) => error.retry_after_s(seconds),
                 None => error,

@@ -108,9 +108,8 @@ impl Fields<'_> {
 
     fn facts(&self) -> Result<RequestFacts, Error> {
         let model: String = self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))?;
-        let max_tokens: u64 = self
-            .get("max_tokens", "a whole number, zero or more")?
-            .ok_or_else(|| missing("max_tokens"))?;
+        let max_tokens: u64 =
+            self.get("max_tokens", "a whole number, zero or more")?.ok_or_else(|| missing("max_tokens"))?;
         if max_tokens > MAX_TOKENS_BOUND {
             return Err(misfit("max_tokens", "`max_tokens` is beyond every model."));
         }
@@ -163,7 +162,9 @@ impl Tools {
         for (index, tool) in tools.iter().enumerate() {
             let kind = tool.kind.as_deref().unwrap_or("custom");
             // Client tools are run by the caller: they cost the tokens they take, which usage tells.
-            if kind == "custom" || ["bash_", "text_editor_", "computer_", "memory_"].iter().any(|one| kind.starts_with(one)) {
+            if kind == "custom"
+                || ["bash_", "text_editor_", "computer_", "memory_"].iter().any(|one| kind.starts_with(one))
+            {
                 continue;
             }
             found.has_server_tools = true;
@@ -171,7 +172,10 @@ impl Tools {
                 found.web_searches = found.web_searches.zip(tool.max_uses).map(|(sum, uses)| sum.saturating_add(uses));
             } else if !kind.starts_with("web_fetch_") {
                 let pointer = format!("/tools/{index}/type");
-                return Err(unpriced(&pointer, "What this server tool costs is not told by the usage, so it is refused."));
+                return Err(unpriced(
+                    &pointer,
+                    "What this server tool costs is not told by the usage, so it is refused.",
+                ));
             }
         }
         Ok(found)

@@ -102,7 +102,8 @@ impl WireUsage {
             usage.input_tokens = usage.input_tokens.saturating_add(hidden.input_tokens.unwrap_or(0));
             usage.cache_write_5m_tokens =
                 usage.cache_write_5m_tokens.saturating_add(hidden.cache_creation_input_tokens.unwrap_or(0));
-            usage.cache_read_tokens = usage.cache_read_tokens.saturating_add(hidden.cache_read_input_tokens.unwrap_or(0));
+            usage.cache_read_tokens =
+                usage.cache_read_tokens.saturating_add(hidden.cache_read_input_tokens.unwrap_or(0));
             usage.output_tokens = usage.output_tokens.saturating_add(hidden.output_tokens.unwrap_or(0));
         }
         usage
@@ -142,7 +143,10 @@ mod tests {
 
     #[test]
     fn an_explicit_zero_counts() {
-        assert_eq!(merged(r#"{"input_tokens":9,"output_tokens":3}"#, &[r#"{"input_tokens":0,"output_tokens":0}"#]), Usage::default());
+        assert_eq!(
+            merged(r#"{"input_tokens":9,"output_tokens":3}"#, &[r#"{"input_tokens":0,"output_tokens":0}"#]),
+            Usage::default()
+        );
     }
 
     #[test]

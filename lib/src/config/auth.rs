@@ -25,11 +25,16 @@ impl Auth {
     pub fn from_env(stage: Stage, database: &Database) -> Result<Self, ConfigError> {
         let secret = match env::get(&env::JWT_SECRET) {
             Some(secret) if secret.len() < SECRET_MIN_BYTES => {
-                return Err(ConfigError::malformed(&env::JWT_SECRET, "32 bytes or more, such as `openssl rand -hex 32` prints"));
+                return Err(ConfigError::malformed(
+                    &env::JWT_SECRET,
+                    "32 bytes or more, such as `openssl rand -hex 32` prints",
+                ));
             }
             Some(secret) => Secret::new(secret),
             None if stage == Stage::Development => kept_secret(database)?,
-            None => return Err(ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it")),
+            None => {
+                return Err(ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it"));
+            }
         };
         let or_purser = |var| env::get(var).unwrap_or_else(|| "purser".to_owned());
         Ok(Self { secret, issuer: or_purser(&env::JWT_ISSUER), audience: or_purser(&env::JWT_AUDIENCE) })

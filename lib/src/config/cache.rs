@@ -46,7 +46,10 @@ impl Cache {
                 Door::Rest { url: url.trim_end_matches('/').to_owned(), token: Secret::new(token) }
             }
             (Some(_), None, None) => {
-                return Err(ConfigError::missing(&env::UPSTASH_REDIS_REST_TOKEN, "the REST URL is of no use without it"));
+                return Err(ConfigError::missing(
+                    &env::UPSTASH_REDIS_REST_TOKEN,
+                    "the REST URL is of no use without it",
+                ));
             }
             (_, _, Some(url)) => {
                 if !url.starts_with("redis://") && !url.starts_with("rediss://") {

@@ -40,12 +40,14 @@ impl Database {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
             return match (stage, cfg!(sqlite)) {
-                (Stage::Production, _) => {
-                    Err(ConfigError::malformed(&env::DATABASE_URL, "Postgres in production: a file there does not last"))
-                }
-                (_, false) => {
-                    Err(ConfigError::malformed(&env::DATABASE_URL, "Postgres in a release build without feature sqlite"))
-                }
+                (Stage::Production, _) => Err(ConfigError::malformed(
+                    &env::DATABASE_URL,
+                    "Postgres in production: a file there does not last",
+                )),
+                (_, false) => Err(ConfigError::malformed(
+                    &env::DATABASE_URL,
+                    "Postgres in a release build without feature sqlite",
+                )),
                 _ if path.as_os_str().is_empty() => Err(ConfigError::malformed(&env::DATABASE_URL, "sqlite:PATH")),
                 _ => Ok(Self::Sqlite { path }),
             };

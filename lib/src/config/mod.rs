@@ -62,14 +62,7 @@ impl Config {
             return Err(ConfigError::missing(&env::REDIS_URL, "limits must hold across instances"));
         }
         let auth = auth::Auth::from_env(stage, &database)?;
-        Ok(Self {
-            stage,
-            database,
-            cache,
-            claude: claude::Claude::from_env()?,
-            auth,
-            edge: edge::Edge::from_env()?,
-        })
+        Ok(Self { stage, database, cache, claude: claude::Claude::from_env()?, auth, edge: edge::Edge::from_env()? })
     }
 }
 

@@ -103,8 +103,8 @@ fn total_nanousd(
     femto = femto.checked_mul(i128::from(permille)).ok_or(CostError::Overflow)?;
     // Thousandths of a picodollar: a million of them is a nanodollar.
     let tokens = femto.checked_add(999_999).ok_or(CostError::Overflow)? / 1_000_000;
-    let tools = i128::from(searches) * i128::from(web_search_nanousd())
-        + i128::from(fetches) * i128::from(web_fetch_nanousd());
+    let tools =
+        i128::from(searches) * i128::from(web_search_nanousd()) + i128::from(fetches) * i128::from(web_fetch_nanousd());
     i64::try_from(tokens.checked_add(tools).ok_or(CostError::Overflow)?).map_err(|_| CostError::Overflow)
 }
 

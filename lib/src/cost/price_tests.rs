@@ -60,30 +60,34 @@ fn fast_mode_without_a_price_is_an_error_and_never_standard() {
 
 #[test]
 fn amounts_are_written_exactly() {
-    for (nanousd, text) in [(0, "0.00"), (10_000_000, "0.01"), (1, "0.000000001"), (1_234_500_000, "1.2345"), (-5_000_000_000, "-5.00")] {
+    for (nanousd, text) in
+        [(0, "0.00"), (10_000_000, "0.01"), (1, "0.000000001"), (1_234_500_000, "1.2345"), (-5_000_000_000, "-5.00")]
+    {
         assert_eq!(format_usd(nanousd), text);
     }
 }
 
 fn any_usage(input_max: u64, output_max: u64) -> impl Strategy<Value = Usage> {
     let split = (0..=input_max, 0.0..1.0_f64, 0.0..1.0_f64, 0.0..1.0_f64);
-    (split, 0..=output_max, any::<bool>(), any::<bool>(), 0..4_u64).prop_map(|((prompt, a, b, c), output, fast, us, searches)| {
-        let part = |share: f64, of: u64| (share * of as f64) as u64;
-        let write_5m = part(a, prompt);
-        let write_1h = part(b, prompt - write_5m);
-        let read = part(c, prompt - write_5m - write_1h);
-        Usage {
-            input_tokens: prompt - write_5m - write_1h - read,
-            cache_write_5m_tokens: write_5m,
-            cache_write_1h_tokens: write_1h,
-            cache_read_tokens: read,
-            output_tokens: output,
-            web_search_requests: searches,
-            speed: if fast { Speed::Fast } else { Speed::Standard },
-            inference_geo: us.then(|| "us".to_owned()),
-            ..Usage::default()
-        }
-    })
+    (split, 0..=output_max, any::<bool>(), any::<bool>(), 0..4_u64).prop_map(
+        |((prompt, a, b, c), output, fast, us, searches)| {
+            let part = |share: f64, of: u64| (share * of as f64) as u64;
+            let write_5m = part(a, prompt);
+            let write_1h = part(b, prompt - write_5m);
+            let read = part(c, prompt - write_5m - write_1h);
+            Usage {
+                input_tokens: prompt - write_5m - write_1h - read,
+                cache_write_5m_tokens: write_5m,
+                cache_write_1h_tokens: write_1h,
+                cache_read_tokens: read,
+                output_tokens: output,
+                web_search_requests: searches,
+                speed: if fast { Speed::Fast } else { Speed::Standard },
+                inference_geo: us.then(|| "us".to_owned()),
+                ..Usage::default()
+            }
+        },
+    )
 }
 
 proptest! {

@@ -55,6 +55,8 @@ pub struct Hold {
     pub policies: Vec<Policy>,
     /// How they stand after it.
     pub standings: Vec<Standing>,
+    /// When it was taken, by this machine's clock: the day of the call.
+    pub taken_ms: i64,
 }
 
 impl Hold {
@@ -96,9 +98,12 @@ impl Ctx {
         let model = cost::find(model_requested)
             .filter(|model| model.is_offered_on(&clock::day_utc(clock::now_ms())))
             .ok_or_else(|| {
-                Error::new(Code::ModelUnknown, "No model of this name is offered. Your plan includes those listed in `models`.")
-                    .member("models", plan.models)
-            })?;
+            Error::new(
+                Code::ModelUnknown,
+                "No model of this name is offered. Your plan includes those listed in `models`.",
+            )
+            .member("models", plan.models)
+        })?;
         self.check_allowed(model, plan)?;
         let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
         let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
@@ -121,8 +126,11 @@ impl Ctx {
         if by_deployment && plan.models.contains(&model.id) {
             return Ok(());
         }
-        Err(Error::new(Code::ModelNotAllowed, "Your plan does not include this model. It includes those listed in `models`.")
-            .member("models", plan.models))
+        Err(Error::new(
+            Code::ModelNotAllowed,
+            "Your plan does not include this model. It includes those listed in `models`.",
+        )
+        .member("models", plan.models))
     }
 
     /// Takes the call in every policy, or in none: one round trip.
@@ -145,7 +153,7 @@ impl Ctx {
             Decision::Admitted { standings } => {
                 self.note("call_id", call_id.as_str());
                 self.note("model", call.model.id);
-                Ok(Hold { call_id, policies, standings })
+                Ok(Hold { call_id, policies, standings, taken_ms: clock::now_ms() })
             }
             Decision::Refused { violated, retry_after_ms, standings } => {
                 Err(refusal(caller, &policies, &violated, retry_after_ms, &standings))
@@ -177,11 +185,14 @@ impl Ctx {
     /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, 2025-09-27).
     fn add_limit_headers(&self, policies: &[Policy], standings: &[Standing]) {
         let quota = policies.iter().filter_map(|policy| match policy {
-            Policy::Window { name, limit, window_ms, .. } => Some(format!("\"{name}\";q={limit};w={}", window_ms / 1_000)),
+            Policy::Window { name, limit, window_ms, .. } => {
+                Some(format!("\"{name}\";q={limit};w={}", window_ms / 1_000))
+            }
             Policy::InFlight { name, limit, .. } => Some(format!("\"{name}\";q={limit};qu=\"concurrent-requests\"")),
             Policy::Budget { .. } => None,
         });
-        let is_budget = |name: &str| policies.iter().any(|p| matches!(p, Policy::Budget { name: one, .. } if one == name));
+        let is_budget =
+            |name: &str| policies.iter().any(|p| matches!(p, Policy::Budget { name: one, .. } if one == name));
         let left = standings.iter().filter(|standing| !is_budget(&standing.policy)).map(|standing| {
             let reset = standing.reset_ms.map_or_else(String::new, |ms| format!(";t={}", ms.div_ceil(1_000)));
             format!("\"{}\";r={}{reset}", standing.policy, standing.remaining)
@@ -212,10 +223,9 @@ fn policies(caller: &Caller) -> Vec<Policy> {
         limit: plan.in_flight,
     };
     match &caller.kind {
-        Kind::User => vec![
-            window(&format!("{}-requests", plan.id.as_str()), caller.id.as_str()),
-            in_flight(caller.id.as_str()),
-        ],
+        Kind::User => {
+            vec![window(&format!("{}-requests", plan.id.as_str()), caller.id.as_str()), in_flight(caller.id.as_str())]
+        }
         // A new browser starts with a full window of its own, so the network's is the tighter one then.
         Kind::Anonymous { network, .. } => vec![
             window("anonymous-network", network),
@@ -251,8 +261,11 @@ fn refusal(
         let wait = retry_after_s.map_or_else(String::new, |s| format!(" The next one is free in {s} seconds."));
         let detail = format!("{} Claude requests in {} seconds are used up.{wait}", plan.requests, plan.window_s);
         with_retry(Error::new(Code::LimitExceeded, detail), retry_after_s)
-    } else if let Some(Policy::Budget { limit_nanousd, .. }) = broken().find(|policy| matches!(policy, Policy::Budget { .. })) {
-        let detail = format!("The budget of {} USD has no room for what this call could cost.", format_usd(*limit_nanousd));
+    } else if let Some(Policy::Budget { limit_nanousd, .. }) =
+        broken().find(|policy| matches!(policy, Policy::Budget { .. }))
+    {
+        let detail =
+            format!("The budget of {} USD has no room for what this call could cost.", format_usd(*limit_nanousd));
         with_retry(Error::new(Code::BudgetExceeded, detail), retry_after_s)
     } else {
         let detail = "As many calls are running as your plan allows at once. Wait for one to end.";

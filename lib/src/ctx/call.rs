@@ -8,7 +8,6 @@ use crate::{
     Code, Error,
     auth::Caller,
     chat::{ChatBody, ChatMessage, ChatTurnBody},
-    clock,
     cost::PRICE_VERSION,
     ids,
     store::{Begun, ChatTurn, NewCall, SeedMessage, StoredMessage, Turn},
@@ -114,10 +113,9 @@ impl Ctx {
                 format!("The message is longer than the {history_bytes_max} bytes that your plan takes."),
             )),
             Begun::Started { history } => Ok(history),
-            Begun::NothingToAnswer => Err(Error::new(
-                Code::NotFound,
-                "The conversation has no message that this refers to. Load it again.",
-            )),
+            Begun::NothingToAnswer => {
+                Err(Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again."))
+            }
         }
     }
 }
@@ -141,7 +139,7 @@ fn new_call<'a>(
         price_version: PRICE_VERSION,
         ceiling_nanousd: priced.ceiling_nanousd,
         hold: record,
-        created_ms: clock::now_ms(),
+        created_ms: hold.taken_ms,
     }
 }
 

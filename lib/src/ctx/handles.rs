@@ -9,6 +9,7 @@ use crate::{
     cache::Cache,
     claude::Claude,
     config::{Config, ConfigError, cache::Door, database::Database},
+    cost::hashes::UsageHashes,
     limit::Limiter,
     store::{PostgresOptions, Store},
 };
@@ -50,7 +51,10 @@ fn in_background(work: impl Future<Output = ()> + Send + 'static) {
 }
 
 /// Returns what is there, or makes it; a race makes it twice and keeps the first.
-fn once<T>(cell: &'static OnceLock<T>, make: impl FnOnce() -> Result<T, ConfigError>) -> Result<&'static T, ConfigError> {
+fn once<T>(
+    cell: &'static OnceLock<T>,
+    make: impl FnOnce() -> Result<T, ConfigError>,
+) -> Result<&'static T, ConfigError> {
     match cell.get() {
         Some(made) => Ok(made),
         None => make().map(|made| cell.get_or_init(|| made)),
@@ -76,21 +80,20 @@ fn store(config: &'static Config) -> Result<&'static Store, ConfigError> {
 fn sqlite(path: &std::path::Path) -> Result<&'static crate::sqlite::Sqlite, ConfigError> {
     static SQLITE: OnceLock<crate::sqlite::Sqlite> = OnceLock::new();
     once(&SQLITE, || {
-        crate::sqlite::Sqlite::open(path)
-            .map_err(|error| ConfigError::other(format!("The SQLite file {} cannot be opened: {error}.", path.display())))
+        crate::sqlite::Sqlite::open(path).map_err(|error| {
+            ConfigError::other(format!("The SQLite file {} cannot be opened: {error}.", path.display()))
+        })
     })
 }
 
 fn cache(config: &'static Config) -> Result<Option<&'static Cache>, ConfigError> {
     static CACHE: OnceLock<Cache> = OnceLock::new();
     let Some(settings) = &config.cache else { return Ok(None) };
-    once(&CACHE, || {
-        match &settings.door {
-            Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
-                .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
-            Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
-                .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
-        }
+    once(&CACHE, || match &settings.door {
+        Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
+            .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
+        Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
+            .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
     })
     .map(Some)
 }
@@ -103,6 +106,16 @@ fn limiter(config: &'static Config) -> Result<&'static Limiter, ConfigError> {
         #[cfg(sqlite)]
         (None, Database::Sqlite { path }) => Ok(Limiter::sqlite(sqlite(path)?.clone())),
         (None, _) => Err(ConfigError::missing(&crate::env::REDIS_URL, "limits must hold across instances")),
+    })
+}
+
+fn hashes(config: &'static Config) -> Result<&'static UsageHashes, ConfigError> {
+    static HASHES: OnceLock<UsageHashes> = OnceLock::new();
+    once(&HASHES, || match (cache(config)?, &config.database) {
+        (Some(cache), _) => Ok(UsageHashes::Redis(cache.clone())),
+        #[cfg(sqlite)]
+        (None, Database::Sqlite { path }) => Ok(UsageHashes::sqlite(sqlite(path)?.clone())),
+        (None, _) => Err(ConfigError::missing(&crate::env::REDIS_URL, "usage hashes are kept there")),
     })
 }
 
@@ -130,6 +143,11 @@ impl Ctx {
         limiter(self.config()).map_err(Error::internal)
     }
 
+    /// The usage hashes.
+    pub(super) fn hashes(&self) -> Result<&'static UsageHashes, Error> {
+        hashes(self.config()).map_err(Error::internal)
+    }
+
     /// Claude's client.
     ///
     /// # Errors
@@ -141,7 +159,10 @@ impl Ctx {
         }
         let config = &self.config().claude;
         let key = config.api_key.clone().ok_or_else(|| {
-            Error::new(Code::ClaudeMisconfigured, "This deployment has no key for Claude. Its owner can set CLAUDE_API_KEY.")
+            Error::new(
+                Code::ClaudeMisconfigured,
+                "This deployment has no key for Claude. Its owner can set CLAUDE_API_KEY.",
+            )
         })?;
         Ok(CLAUDE.get_or_init(|| Claude::new(&config.base_url, key)))
     }

@@ -69,14 +69,8 @@ impl Ctx {
         wire: ClientWire,
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
-        let relay = Relay {
-            ctx: self.clone(),
-            call,
-            hang_up,
-            wire,
-            observer: Observer::default(),
-            course: Course::default(),
-        };
+        let relay =
+            Relay { ctx: self.clone(), call, hang_up, wire, observer: Observer::default(), course: Course::default() };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
@@ -250,7 +244,9 @@ impl Relay {
     }
 
     fn opening(&self) -> Bytes {
-        let (ClientWire::Ui(ui), Some(conversation)) = (&self.wire, &self.call.conversation) else { return Bytes::new() };
+        let (ClientWire::Ui(ui), Some(conversation)) = (&self.wire, &self.call.conversation) else {
+            return Bytes::new();
+        };
         let metadata = json!({
             "call_id": self.call.hold.call_id,
             "model": self.call.priced.model.id,

@@ -7,7 +7,8 @@ use crate::{
     Error,
     claude::{ClaudeError, Observer, Outcome},
     clock,
-    cost::{self, ModelPrice},
+    cost::{self, ModelPrice, hashes::UsageEntry},
+    ids::CallerId,
     store::{AssistantMessage, Settlement},
     usage::{Source, Usage},
 };
@@ -52,7 +53,13 @@ impl OpenCall {
             Some(_) if observer.outcome() == Outcome::Cut => Outcome::Failed,
             _ => observer.outcome(),
         };
-        let account = |source, cost_nanousd| Account { usage, source, cost_nanousd, model: model.clone(), outcome };
+        let account = |source, cost_nanousd| Account {
+            usage: usage.clone(),
+            source,
+            cost_nanousd,
+            model: model.clone(),
+            outcome,
+        };
         if !observer.has_started() {
             // Nothing was seen. Either Claude never began, or it may have and nobody can tell how far it came.
             let may_be_billed = course.error.as_ref().is_none_or(ClaudeError::may_be_billed);
@@ -82,6 +89,7 @@ impl OpenCall {
 impl Ctx {
     /// Settles a call. Nothing here is seen by the client.
     pub(super) async fn settle(&self, call: &OpenCall, account: &Account, observer: &Observer, course: Course) {
+        let course_error = course.error.clone();
         let settlement = Settlement {
             call_id: call.hold.call_id.0.clone(),
             owner: call.owner.clone(),
@@ -112,13 +120,14 @@ impl Ctx {
                 self.store().await?.settle_call(&settlement, answer.as_ref()).await.map_err(Error::from).map(drop)
             })
             .await;
-            self.settle_hold(call, account, &course.error).await;
+            self.settle_hold(call, account, course_error.as_ref()).await;
+            self.record_usage(call, &settlement).await;
         })
         .await;
     }
 
     /// What was spent stays spent. A call that Claude's outage ended before it began gives everything back.
-    async fn settle_hold(&self, call: &OpenCall, account: &Account, error: &Option<ClaudeError>) {
+    async fn settle_hold(&self, call: &OpenCall, account: &Account, error: Option<&ClaudeError>) {
         let is_outage = match error {
             Some(ClaudeError::Refused { status, .. }) => *status >= 429 || matches!(status, 401..=403),
             Some(ClaudeError::Unreachable(_)) => true,
@@ -132,6 +141,21 @@ impl Ctx {
             settled.await.map_err(Error::internal)
         })
         .await;
+    }
+
+    /// The hashes are a cache of the ledger, written once a call.
+    async fn record_usage(&self, call: &OpenCall, settlement: &Settlement) {
+        let caller = CallerId(call.owner.clone());
+        let entry = UsageEntry {
+            call_id: &call.hold.call_id,
+            caller: &caller,
+            at_ms: call.hold.taken_ms,
+            failed: !matches!(settlement.outcome, "completed" | "refused"),
+            usage: &settlement.usage,
+            cost_nanousd: settlement.cost_nanousd,
+            total_ms: u64::try_from(settlement.settled_ms.saturating_sub(call.hold.taken_ms)).unwrap_or(0),
+        };
+        self.insist("hashes_failed", || async { self.hashes()?.record(&entry).await.map_err(Error::internal) }).await;
     }
 
     /// Tries again, a little later each time; what still fails is said loudly, with the figures in the same line.

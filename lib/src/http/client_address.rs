@@ -49,9 +49,8 @@ mod tests {
     use crate::http::HeaderValue;
 
     fn seen(pairs: &[(&'static str, &'static str)], source: AddressSource) -> String {
-        let headers = pairs.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), HeaderValue::from_static(value))
-        });
+        let headers =
+            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
         network(&headers.collect(), source).to_string()
     }
 

@@ -16,8 +16,7 @@ pub fn response(error: &Error, wire: Wire, request_id: &str) -> Response {
         Wire::Anthropic => (anthropic(error, request_id), "application/json"),
     };
     let mut response = Response::new(Body::from(Value::Object(body).to_string().into_bytes()));
-    *response.status_mut() =
-        StatusCode::from_u16(status(error, wire)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status(error, wire)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     if let Some(seconds) = error.retry_after() {

@@ -27,14 +27,16 @@ pub(super) async fn serve(route: &'static Route, config: &'static Config) -> Res
 }
 
 /// Reads a body whole, up to the cap; what is above it is drained.
-async fn read(body: impl http_body::Body<Data = Bytes, Error: std::fmt::Display>, cap_bytes: usize) -> Result<Bytes, Error> {
+async fn read(
+    body: impl http_body::Body<Data = Bytes, Error: std::fmt::Display>,
+    cap_bytes: usize,
+) -> Result<Bytes, Error> {
     let mut body = std::pin::pin!(body);
     let mut whole = BytesMut::new();
     let mut seen_bytes = 0_usize;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Error::new(crate::Code::InvalidBody, "The body did not arrive whole.").log(error)
-        })?;
+        let frame =
+            frame.map_err(|error| Error::new(crate::Code::InvalidBody, "The body did not arrive whole.").log(error))?;
         let Ok(data) = frame.into_data() else { continue };
         seen_bytes = seen_bytes.saturating_add(data.len());
         if seen_bytes <= cap_bytes {

@@ -129,18 +129,25 @@ impl Store {
         let add = |sql, message: &SeedMessage| {
             let client_id = Value::from(message.client_id.clone());
             let content = message.content.as_str();
-            at_turn(sql, vec![
-                message.id.as_str().into(), message.role.into(), content.into(), client_id, call.id.into(), call.created_ms.into(),
-            ])
+            at_turn(
+                sql,
+                vec![
+                    message.id.as_str().into(),
+                    message.role.into(),
+                    content.into(),
+                    client_id,
+                    call.id.into(),
+                    call.created_ms.into(),
+                ],
+            )
         };
         let mut statements = vec![match turn.turn {
             Turn::Regenerate { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
         }];
         statements.extend(turn.seed.iter().map(|message| add(SEED, message)));
-        let supersede = |target: &str, keep_own: i64| {
-            at_turn(SUPERSEDE, vec![target.into(), keep_own.into(), call.id.into()])
-        };
+        let supersede =
+            |target: &str, keep_own: i64| at_turn(SUPERSEDE, vec![target.into(), keep_own.into(), call.id.into()]);
         let target = match &turn.turn {
             Turn::Submit { message } => {
                 statements.extend(message.client_id.as_deref().map(|client_id| supersede(client_id, 1)));

@@ -47,7 +47,13 @@ impl Store {
             .rows(Statement::new(
                 "insert into conversations (owner, id, title, created_ms, updated_ms) values ($1, $2, $3, $4, $5) \
                  on conflict (owner, id) do nothing returning id",
-                [owner.into(), new.id.as_str().into(), new.title.as_str().into(), new.created_ms.into(), new.updated_ms.into()],
+                [
+                    owner.into(),
+                    new.id.as_str().into(),
+                    new.title.as_str().into(),
+                    new.created_ms.into(),
+                    new.updated_ms.into(),
+                ],
             ))
             .await?;
         Ok(!rows.is_empty())

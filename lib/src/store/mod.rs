@@ -26,7 +26,7 @@ pub use usage_sums::{DayUsage, UsageSum};
 pub use value::{Row, Statement, Value};
 
 /// Conversations, messages and the ledger. Cheap to clone; opens nothing before its first use.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Store {
     /// Postgres, pooled.
     Postgres(PostgresStore),

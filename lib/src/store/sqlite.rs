@@ -33,7 +33,7 @@ pub(super) async fn script(db: &Sqlite, sql: String) -> Result<(), StoreError> {
 }
 
 fn query(connection: &Connection, statement: &Statement) -> Result<Vec<Row>, rusqlite::Error> {
-    let mut prepared = connection.prepare_cached(&placeholders(statement.sql))?;
+    let mut prepared = connection.prepare(&placeholders(statement.sql))?;
     let columns = prepared.column_count();
     for (index, value) in statement.params.iter().enumerate() {
         match value {
@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn numbers_become_numbered_placeholders_outside_quotes() {
-        assert_eq!(placeholders("select $2, '$1', $1 where a = '''$3' and b = $10"), "select ?2, '$1', ?1 where a = '''$3' and b = ?10");
+        assert_eq!(
+            placeholders("select $2, '$1', $1 where a = '''$3' and b = $10"),
+            "select ?2, '$1', ?1 where a = '''$3' and b = ?10"
+        );
     }
 
     #[tokio::test]
