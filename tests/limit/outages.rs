@@ -1,6 +1,12 @@
 //! What a function must survive: silence, restarts, wrong secrets, used-up quotas.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use purser::{
     cache::{Arg, Cache, CacheError, Reply},
@@ -8,7 +14,11 @@ use purser::{
     limit::{Ask, LimitError, Limiter},
 };
 use purser_tests::{services, upstash::UpstashDouble};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinSet,
+};
 
 use crate::{
     private_redis::PrivateRedis,
@@ -48,6 +58,41 @@ async fn a_redis_that_never_answers_costs_the_deadline_and_no_more() {
         let limited = reserve(&Limiter::redis(cache)).await;
         assert!(matches!(limited, Err(LimitError::Cache(CacheError::Deadline))), "{limited:?}");
     }
+}
+
+/// Answers OK to whatever comes, the first time after a second and a half. Counts its connections.
+async fn drowsy_redis(listener: TcpListener, connections: Arc<AtomicUsize>) {
+    let mut pause = Duration::from_millis(1_500);
+    while let Ok((mut socket, _)) = listener.accept().await {
+        connections.fetch_add(1, Ordering::SeqCst);
+        while socket.read(&mut [0; 1_024]).await.is_ok_and(|count| count > 0) {
+            tokio::time::sleep(std::mem::take(&mut pause)).await;
+            socket.write_all(b"+OK\r\n").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_handshake_is_finished_by_the_next_call_and_not_begun_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let mut server = JoinSet::new();
+    server.spawn(drowsy_redis(listener, connections.clone()));
+    let cache = Cache::tcp(&format!("redis://:secret@{address}"), "").unwrap();
+    let hasty = cache.clone().with_deadline(Duration::from_secs(1));
+    assert_eq!(ping(&hasty).await, Err(CacheError::Deadline));
+    assert_eq!(ping(&hasty).await, Ok(Reply::Text(b"OK".to_vec())));
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn tls_against_a_server_without_it_is_an_outage() {
+    let plain = services::redis_url().replace("redis://", "rediss://");
+    let cache = Cache::tcp(&plain, "").unwrap().with_deadline(PATIENT);
+    // Redis takes the handshake for the beginning of a line and waits for its end, if chance has not put one there.
+    let refused = ping(&cache).await;
+    assert!(matches!(refused, Err(CacheError::Deadline | CacheError::Unreachable(_))), "{refused:?}");
 }
 
 #[tokio::test]
