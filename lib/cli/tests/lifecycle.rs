@@ -31,7 +31,7 @@ async fn a_registered_stream_is_passed_on_during_the_shutdown() {
     stream.until("data: first").await;
     // Registered work keeps the process up, whose open connections are still served.
     assert_eq!(purser.get("/api/echo?do=open").await.text(), "opened");
-    purser.signal(Signal::INT);
+    purser.interrupt();
     purser.line("stopping");
     let (text, end) = stream.rest().await;
     end.unwrap();
@@ -45,9 +45,9 @@ async fn a_second_signal_ends_at_once() {
     let mut purser = Purser::serve(&project, &[]);
     let never = project.path("never");
     purser.get(&format!("/api/echo?do=work&after={never}&write={never}")).await;
-    purser.signal(Signal::INT);
+    purser.interrupt();
     purser.line("stopping");
-    purser.signal(Signal::INT);
+    purser.interrupt();
     assert_eq!(purser.end().code(), Some(130));
 }
 

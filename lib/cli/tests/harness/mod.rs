@@ -209,6 +209,7 @@ impl Purser {
             command.env_remove(name);
         }
         command.args(arguments).envs(env.iter().copied()).env("VERCEL_DEV", "1");
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         for output in [
@@ -248,6 +249,12 @@ impl Purser {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// What Ctrl-C does: the signal goes to the whole process group.
+    pub(crate) fn interrupt(&self) {
+        let id = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process_group(id, rustix::process::Signal::INT).unwrap();
     }
 
     /// Waits for the end.
