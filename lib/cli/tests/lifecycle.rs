@@ -1,4 +1,5 @@
 //! Start, stop, building, and static files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod harness;
 
@@ -9,12 +10,21 @@ use http::StatusCode;
 use rustix::process::Signal;
 
 #[tokio::test]
-async fn a_clean_shutdown_lets_registered_work_finish() {
+async fn sigterm_lets_registered_work_finish() {
+    registered_work_finishes(|purser| purser.signal(Signal::TERM)).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_lets_registered_work_finish() {
+    registered_work_finishes(Purser::interrupt).await;
+}
+
+async fn registered_work_finishes(stop: impl Fn(&Purser)) {
     let (project, temporary) = (project(), Folder::new());
     let mut purser = Purser::serve(&project, &[("TMPDIR", &temporary.path(""))]);
     let (go, done) = (project.path("go"), project.path("done"));
     assert_eq!(purser.get(&format!("/api/echo?do=work&after={go}&write={done}")).await.text(), "at work");
-    purser.signal(Signal::TERM);
+    stop(&purser);
     purser.line("stopping");
     assert!(!Path::new(&done).exists());
     std::fs::write(&go, "").unwrap();
