@@ -185,6 +185,8 @@ pub(crate) struct Purser {
     lines: mpsc::Receiver<String>,
     seen: Vec<String>,
     address: Option<SocketAddr>,
+    /// Its TMPDIR: a killed one leaves sockets behind.
+    _temporary: Folder,
 }
 
 impl Purser {
@@ -208,6 +210,8 @@ impl Purser {
         for name in ["CLAUDE_API_KEY", "ANTHROPIC_API_KEY", "CLAUDE_BASE_URL", "PORT", "TRUST_PROXY", "VERCEL"] {
             command.env_remove(name);
         }
+        let temporary = Folder::new();
+        command.env("TMPDIR", temporary.path(""));
         command.args(arguments).envs(env.iter().copied()).env("VERCEL_DEV", "1");
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -223,7 +227,7 @@ impl Purser {
                 }
             });
         }
-        Self { child, lines, seen: Vec::new(), address: None }
+        Self { child, lines, seen: Vec::new(), address: None, _temporary: temporary }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
