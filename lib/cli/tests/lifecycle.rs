@@ -1,4 +1,5 @@
 //! Start, stop, building, and static files.
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod harness;
 
@@ -9,12 +10,21 @@ use http::StatusCode;
 use rustix::process::Signal;
 
 #[tokio::test]
-async fn a_clean_shutdown_lets_registered_work_finish() {
+async fn sigterm_lets_registered_work_finish() {
+    registered_work_finishes(|purser| purser.signal(Signal::TERM)).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_lets_registered_work_finish() {
+    registered_work_finishes(Purser::interrupt).await;
+}
+
+async fn registered_work_finishes(stop: impl Fn(&Purser)) {
     let (project, temporary) = (project(), Folder::new());
     let mut purser = Purser::serve(&project, &[("TMPDIR", &temporary.path(""))]);
     let (go, done) = (project.path("go"), project.path("done"));
     assert_eq!(purser.get(&format!("/api/echo?do=work&after={go}&write={done}")).await.text(), "at work");
-    purser.signal(Signal::TERM);
+    stop(&purser);
     purser.line("stopping");
     assert!(!Path::new(&done).exists());
     std::fs::write(&go, "").unwrap();
@@ -31,7 +41,7 @@ async fn a_registered_stream_is_passed_on_during_the_shutdown() {
     stream.until("data: first").await;
     // Registered work keeps the process up, whose open connections are still served.
     assert_eq!(purser.get("/api/echo?do=open").await.text(), "opened");
-    purser.signal(Signal::INT);
+    purser.interrupt();
     purser.line("stopping");
     let (text, end) = stream.rest().await;
     end.unwrap();
@@ -45,9 +55,9 @@ async fn a_second_signal_ends_at_once() {
     let mut purser = Purser::serve(&project, &[]);
     let never = project.path("never");
     purser.get(&format!("/api/echo?do=work&after={never}&write={never}")).await;
-    purser.signal(Signal::INT);
+    purser.interrupt();
     purser.line("stopping");
-    purser.signal(Signal::INT);
+    purser.interrupt();
     assert_eq!(purser.end().code(), Some(130));
 }
 

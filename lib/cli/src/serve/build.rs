@@ -61,8 +61,8 @@ impl Builder {
         let missing = project.functions.iter().filter(|spec| !builder.bin_dir.join(&spec.name).exists()).count();
         let count = project.functions.len();
         terminal.line(match missing {
-            0 => format!("building what has changed of {count} functions"),
-            _ => format!("building {count} functions; the first time this takes some minutes"),
+            0 => "building what has changed".to_owned(),
+            _ => format!("building {count} function(s); the first time this takes some minutes"),
         });
         let started = Instant::now();
         let plan = Plan { arguments, last: Mutex::new(Built { fingerprint, good: true }) };

@@ -185,6 +185,8 @@ pub(crate) struct Purser {
     lines: mpsc::Receiver<String>,
     seen: Vec<String>,
     address: Option<SocketAddr>,
+    /// Its TMPDIR: a killed one leaves sockets behind.
+    _temporary: Folder,
 }
 
 impl Purser {
@@ -208,7 +210,10 @@ impl Purser {
         for name in ["CLAUDE_API_KEY", "ANTHROPIC_API_KEY", "CLAUDE_BASE_URL", "PORT", "TRUST_PROXY", "VERCEL"] {
             command.env_remove(name);
         }
+        let temporary = Folder::new();
+        command.env("TMPDIR", temporary.path(""));
         command.args(arguments).envs(env.iter().copied()).env("VERCEL_DEV", "1");
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         for output in [
@@ -222,7 +227,7 @@ impl Purser {
                 }
             });
         }
-        Self { child, lines, seen: Vec::new(), address: None }
+        Self { child, lines, seen: Vec::new(), address: None, _temporary: temporary }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -248,6 +253,12 @@ impl Purser {
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// What Ctrl-C does: the signal goes to the whole process group.
+    pub(crate) fn interrupt(&self) {
+        let id = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        rustix::process::kill_process_group(id, rustix::process::Signal::INT).unwrap();
     }
 
     /// Waits for the end.
