@@ -87,7 +87,9 @@ async fn regenerate_and_edit_replace_what_they_name() {
     let messages = async || {
         let read = deployment.call("GET", "/api/conversations/c").bearer(&token).send().await.json();
         let list = read["messages"].as_array().unwrap().clone();
-        list.iter().map(|m| (m["role"].as_str().unwrap().to_owned(), m["id"].as_str().unwrap().to_owned())).collect::<Vec<_>>()
+        list.iter()
+            .map(|m| (m["role"].as_str().unwrap().to_owned(), m["id"].as_str().unwrap().to_owned()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(messages().await.len(), 4);
 

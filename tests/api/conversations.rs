@@ -5,7 +5,8 @@ use serde_json::json;
 async fn conversations_are_made_listed_renamed_and_deleted() {
     let deployment = Deployment::new().await;
     let token = token::mint("ann", "free");
-    let made = deployment.call("POST", "/api/conversations").bearer(&token).json(&json!({ "title": "First" })).send().await;
+    let made =
+        deployment.call("POST", "/api/conversations").bearer(&token).json(&json!({ "title": "First" })).send().await;
     assert_eq!(made.status, 201, "{}", made.text);
     let path = format!("/api/conversations/{}", made.json()["id"].as_str().unwrap());
     let renamed = deployment.call("PATCH", &path).bearer(&token).json(&json!({ "title": "Second" })).send().await;

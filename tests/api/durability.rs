@@ -52,7 +52,13 @@ async fn production_does_not_start_without_what_it_needs() {
         let said = Function::try_start("health", &environment).err().expect("it started");
         assert!(said.contains(missing), "{said}");
     }
-    for (name, value) in [("DATABASE_URL", "mysql://x"), ("REDIS_URL", "x"), ("JWT_SECRET", "short"), ("ALLOWED_ORIGINS", "*"), ("CLAUDE_MODELS", "gpt-5")] {
+    for (name, value) in [
+        ("DATABASE_URL", "mysql://x"),
+        ("REDIS_URL", "x"),
+        ("JWT_SECRET", "short"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("CLAUDE_MODELS", "gpt-5"),
+    ] {
         let mut environment = deployment.environment.clone();
         environment.insert(name.to_owned(), value.to_owned());
         let said = Function::try_start("health", &environment).err().expect("it started");
@@ -61,5 +67,9 @@ async fn production_does_not_start_without_what_it_needs() {
 }
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder().tls_backend_preconfigured((*purser::net::tls_config()).clone()).no_proxy().build().unwrap()
+    reqwest::Client::builder()
+        .tls_backend_preconfigured((*purser::net::tls_config()).clone())
+        .no_proxy()
+        .build()
+        .unwrap()
 }

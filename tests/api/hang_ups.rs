@@ -10,7 +10,9 @@ async fn a_client_that_hangs_up_pays_for_the_whole_answer_and_finds_it_later() {
         deployment.claude.next(&format!("gate={gate} deltas=50"));
         let body = match route {
             "/api/chat" => json!({ "message": "Tell me", "conversation_id": "kept" }),
-            _ => json!({ "model": "claude-haiku-5-5", "max_tokens": 900, "stream": true, "messages": [{ "role": "user", "content": "Tell me" }] }),
+            _ => {
+                json!({ "model": "claude-haiku-5-5", "max_tokens": 900, "stream": true, "messages": [{ "role": "user", "content": "Tell me" }] })
+            }
         };
         let (mut response, ended) = deployment.call("POST", route).bearer(&token).json(&body).open().await;
         assert!(response.chunk().await.unwrap().is_some(), "the answer has begun");
@@ -34,7 +36,9 @@ async fn a_call_that_is_not_streamed_survives_its_client_too() {
     let token = token::mint("ann", "pro");
     deployment.claude.next("gate=whole");
     let function = deployment.function("v1-messages");
-    let body = json!({ "model": "claude-haiku-5-5", "max_tokens": 50, "messages": [{ "role": "user", "content": "Hi" }] }).to_string();
+    let body =
+        json!({ "model": "claude-haiku-5-5", "max_tokens": 50, "messages": [{ "role": "user", "content": "Hi" }] })
+            .to_string();
     let head = format!(
         "POST /api/v1/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\
          x-vercel-internal-invocation-id: i\r\nx-vercel-internal-request-id: 900\r\n\r\n{body}",

@@ -8,7 +8,9 @@ use serde_json::json;
 async fn an_anonymous_network_has_five_calls_whatever_cookies_it_throws_away() {
     for cache in [Cache::Redis, Cache::Upstash, Cache::Sqlite] {
         let deployment = Deployment::with(cache).await;
-        let chat = || deployment.call("POST", "/api/chat").header("accept", "application/json").header("x-real-ip", "203.0.113.9");
+        let chat = || {
+            deployment.call("POST", "/api/chat").header("accept", "application/json").header("x-real-ip", "203.0.113.9")
+        };
         for number in 0..5_u64 {
             let reply = chat().json(&json!({ "message": "Hi" })).send().await;
             assert_eq!(reply.status, 200, "{cache:?}: {}", reply.text);
@@ -74,7 +76,10 @@ async fn reading_the_limits_spends_nothing() {
     let token = token::mint("ann", "free");
     for _ in 0..3 {
         let usage = deployment.call("GET", "/api/usage").bearer(&token).send().await.json();
-        assert_eq!(usage["limits"][0], json!({ "policy": "free-requests", "limit": 10, "remaining": 10, "reset_s": null }));
+        assert_eq!(
+            usage["limits"][0],
+            json!({ "policy": "free-requests", "limit": 10, "remaining": 10, "reset_s": null })
+        );
     }
 }
 

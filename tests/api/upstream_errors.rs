@@ -53,13 +53,18 @@ async fn an_overload_that_passes_is_tried_again_and_billed_once() {
 async fn a_stream_that_breaks_off_is_charged_what_was_seen_and_says_so() {
     let deployment = Deployment::new().await;
     let token = token::mint("ann", "pro");
-    for (directives, source) in [("cut_after=6", "counted"), ("mid_error=overloaded_error", "counted"), ("no_usage=final", "counted")] {
+    for (directives, source) in
+        [("cut_after=6", "counted"), ("mid_error=overloaded_error", "counted"), ("no_usage=final", "counted")]
+    {
         deployment.claude.next(directives);
         let call = deployment.call("POST", "/api/chat").bearer(&token).json(&json!({ "message": "Tell me a story" }));
         let reply = call.send().await;
         let row = deployment.ledger().await.pop().unwrap();
         assert_eq!((row.state.as_str(), row.source.as_deref()), ("settled", Some(source)), "{directives}");
-        assert!(row.cost_nanousd.unwrap() > 0 && row.input_tokens > 0 && row.output_tokens > 0, "{directives}: {row:?}");
+        assert!(
+            row.cost_nanousd.unwrap() > 0 && row.input_tokens > 0 && row.output_tokens > 0,
+            "{directives}: {row:?}"
+        );
         let last = reply.events().pop().unwrap();
         if directives.starts_with("no_usage") {
             assert_eq!(last["type"], "finish");

@@ -40,7 +40,10 @@ async fn the_second_request_of_a_connection_is_not_held_back() {
         let mut socket = TcpStream::connect(("127.0.0.1", function.port())).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let body = json!({ "message": "[[standin: deltas=12 delta_ms=7]]" }).to_string();
-        let head = format!("POST /api/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let head = format!(
+            "POST /api/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let mut fastest = Vec::new();
         for _ in 0..6 {
             socket.write_all(head.as_bytes()).unwrap();

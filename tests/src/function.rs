@@ -195,7 +195,8 @@ fn take(message: &[u8], heard: &(Mutex<Heard>, Condvar)) {
         Some("end") => state.ended.push(payload["context"]["requestId"].as_u64().unwrap()),
         Some("log") => {
             let text = base64::engine::general_purpose::STANDARD.decode(payload["message"].as_str().unwrap()).unwrap();
-            let mut line: Value = serde_json::from_slice(&text).unwrap_or_else(|_| String::from_utf8_lossy(&text).into());
+            let mut line: Value =
+                serde_json::from_slice(&text).unwrap_or_else(|_| String::from_utf8_lossy(&text).into());
             if line.is_object() {
                 line["level"] = payload["level"].clone();
             }

@@ -151,6 +151,16 @@ impl ChatBody {
         Ok(Self { conversation_id, turn, seed, model: text("model")?, max_tokens, system: text("system")? })
     }
 
+    /// How long the turn's message is, as it is stored and sent: a bound of its tokens.
+    pub fn message_bytes(&self) -> u64 {
+        match &self.turn {
+            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => {
+                message.content.iter().map(|block| block.to_string().len() as u64 + 1).sum::<u64>() + 1
+            }
+            ChatTurnBody::Regenerate { .. } => 0,
+        }
+    }
+
     /// The title of a conversation that begins with this body.
     pub fn title(&self) -> String {
         let message = match &self.turn {

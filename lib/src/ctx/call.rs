@@ -108,10 +108,6 @@ impl Ctx {
         let row = new_call(caller, priced, hold, &record, "chat", Some(id));
         let store = self.store().await?;
         match self.time("store", store.begin_chat(&row, &turn)).await? {
-            Begun::Started { history } if history.is_empty() => Err(Error::new(
-                Code::PromptTooLong,
-                format!("The message is longer than the {history_bytes_max} bytes that your plan takes."),
-            )),
             Begun::Started { history } => Ok(history),
             Begun::NothingToAnswer => {
                 Err(Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again."))

@@ -31,6 +31,12 @@ impl Ctx {
         self.claude()?;
         let plan = caller.plan.plan();
         let system_bytes = body.system.as_ref().map_or(0, |text| text.len() as u64);
+        if system_bytes > plan.input_tokens_max {
+            return Err(too_long(plan.input_tokens_max).pointer("/system"));
+        }
+        if body.message_bytes() > plan.input_tokens_max {
+            return Err(too_long(plan.input_tokens_max));
+        }
         let wish = Wish {
             model: body.model.as_deref(),
             max_tokens: body.max_tokens,
@@ -39,11 +45,7 @@ impl Ctx {
                 ..InputBound::default()
             },
         };
-        let priced = self.price_call(caller, &wish)?;
-        if system_bytes > plan.input_tokens_max {
-            return Err(too_long(plan.input_tokens_max).pointer("/system"));
-        }
-        Ok(priced)
+        self.price_call(caller, &wish)
     }
 
     /// Prices a Messages request.

@@ -17,7 +17,7 @@ use crate::{
     Code, Error,
     config::{Config, ConfigError},
     ctx::{Ctx, RequestState},
-    http::{HeaderValue, Method, Request, Response, Wire, cors, cors::Origin, header, problem},
+    http::{HeaderName, HeaderValue, Method, Request, Response, Wire, cors, cors::Origin, header, problem},
     observe::Level,
 };
 
@@ -141,6 +141,9 @@ async fn handle(route: &'static Route, ctx: Ctx, request: Request) -> Result<Res
 fn refuse(route: &Route, state: &RequestState, error: &Error) -> Response {
     state.failed(error);
     let mut response = problem::response(error, route.wire, &state.request_id);
+    if let (Wire::Anthropic, Ok(id)) = (route.wire, HeaderValue::from_str(&state.request_id)) {
+        response.headers_mut().insert(HeaderName::from_static("request-id"), id);
+    }
     if error.code() == Code::MethodNotAllowed {
         response.headers_mut().insert(header::ALLOW, allow(route));
     }

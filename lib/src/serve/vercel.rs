@@ -18,6 +18,7 @@ pub(super) async fn serve(route: &'static Route, config: &'static Config) -> Res
     #[expect(clippy::disallowed_methods, reason = "belongs to the process, not to a request")]
     tokio::spawn(nodelay::set_on_listener());
     vercel_runtime::run(service_fn(move |request: vercel_runtime::Request, state: AppState| async move {
+        nodelay::set_on_early_connections();
         let (head, body) = request.into_parts();
         let body = read(body, route.body_cap_bytes).await;
         let response = answer(route, config, Box::new(Vercel(state)), head, body).await;

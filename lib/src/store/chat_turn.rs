@@ -102,13 +102,13 @@ const SUPERSEDE_LAST_ANSWER: &str = "update messages set superseded_by = $3 wher
         where owner = $1 and conversation_id = $2 and superseded_by is null)";
 
 /// The row's state is null, which the table refuses, unless the conversation now ends with the caller's message and
-/// (`$12`) the turn found what it refers to. The refusal undoes the whole transaction.
+/// (`$12`) the turn found what it refers to, and that message is not longer than what may be sent. The refusal undoes the whole transaction.
 const LEDGER: &str = "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, \
     ceiling_nanousd, hold, created_ms, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
     cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) \
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-    (select 'reserved' where 'user' = (select role from messages where owner = $2 and conversation_id = $5 \
-        and superseded_by is null order by position desc limit 1) \
+    (select 'reserved' where 'user' = (select case when octet_length(content) <= $13 then role end from messages \
+        where owner = $2 and conversation_id = $5 and superseded_by is null order by position desc limit 1) \
      and ($12 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
         and (superseded_by = $1 or (superseded_by is null and (client_id = $12 or id = $12)))))), \
     0, 0, 0, 0, 0, 0, 0, 0)";
@@ -168,7 +168,7 @@ impl Store {
                 ""
             }
         };
-        let ledger = [calls::params(call), vec![target.into()]].concat();
+        let ledger = [calls::params(call), vec![target.into(), turn.history_bytes_max.into()]].concat();
         statements.push(Statement { sql: LEDGER, params: ledger });
         statements.push(at_turn(HISTORY, vec![turn.history_bytes_max.into()]));
         match self.atomic(statements).await {
