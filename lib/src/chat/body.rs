@@ -1,234 +1,329 @@
-//! What a client may post to the chat route: the AI SDK's body, or a plain one.
-//!
-//! Sources: `ai` 5.0, 6.0.326 and 7.0.173, `DefaultChatTransport` and `AbstractChat` (November 2026).
+//! The body of `POST /api/chat`: the AI SDK's, or a plain one.
 
-use super::content;
-use super::json::{Node, Object, refuse};
-use super::ui_message::UiMessage;
-use crate::Error;
+use serde_json::{Map, Value, json};
 
-/// Most messages that a client may send along.
-const MESSAGES: usize = 5_000;
-/// Longest text of one part, and of `system`. The route's own cap on bodies is tighter where the platform's is.
-const TEXT_BYTES: usize = 4 << 20;
-/// No model gives more output tokens than this; plans and models set the limits that bite.
-const MAX_TOKENS: u64 = 1_000_000;
+use crate::{Code, Error};
 
-/// What the client asks for, whichever body it sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The longest conversation or message id that a client may choose.
+const ID_MAX_BYTES: usize = 200;
+/// Earlier messages that are taken over from a client's own history, at most: the newest.
+const SEED_MAX: usize = 40;
+/// Output tokens beyond this are a mistake, whatever the model.
+const MAX_TOKENS_BOUND: u64 = 10_000_000;
+/// What the plain body may hold: a mistyped name is told, not ignored.
+const PLAIN_FIELDS: [&str; 5] = ["message", "conversation_id", "model", "max_tokens", "system"];
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq)]
 pub struct ChatBody {
-    /// The conversation: 1 to 200 characters, none a control character. Absent: a new one.
+    /// The conversation; `None` makes a new one.
     pub conversation_id: Option<String>,
-    /// What to answer.
-    pub turn: Turn,
-    /// The client's earlier messages, oldest first. The client's word only: used where the conversation is new,
-    /// ignored where it is stored.
-    pub seed: Vec<Seed>,
-    /// The model asked for, unchecked.
+    /// What is done to it.
+    pub turn: ChatTurnBody,
+    /// The client's earlier messages: untrusted, and used only where the conversation is new.
+    pub seed: Vec<ChatMessage>,
+    /// The model; `None` is the plan's own.
     pub model: Option<String>,
-    /// Most output tokens, 1 or more; not yet compared with the plan's.
+    /// Most output tokens; `None` is the plan's own.
     pub max_tokens: Option<u64>,
-    /// The system prompt.
+    /// The system text of this call.
     pub system: Option<String>,
 }
 
-/// What to answer. Content is stored content: a JSON array of content blocks.
-///
-/// A message has two ids: the one the store gave it, which an AI SDK client takes over for assistant messages, and the
-/// one the client gave it. A `client_id` here may be either.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Append this user message.
-    Submit {
-        /// The client's id of it.
-        client_id: Option<String>,
-        /// Its content.
-        content: String,
-    },
-    /// Replace this user message, and with it all that followed. Where no message has the id, append it: the client
-    /// sends a message again that never arrived.
+/// What is done to the conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ChatTurnBody {
+    /// A message is appended.
+    Submit(ChatMessage),
+    /// A message, and all behind it, is replaced.
     Edit {
-        /// The id of the message that is replaced.
-        client_id: String,
-        /// The new content.
-        content: String,
+        /// The message that is replaced.
+        target: String,
+        /// The message in its place.
+        message: ChatMessage,
     },
-    /// Answer again. An assistant's id: that answer and all that followed are superseded. A user's id: all that
-    /// followed it. No id: the last answer.
+    /// An answer is made again; the last one if none is named.
     Regenerate {
-        /// The message's id.
-        client_id: Option<String>,
+        /// The answer, or the message that it answers.
+        target: Option<String>,
     },
 }
 
-/// One earlier message of the client's own history: its text only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seed {
-    /// The client's id of it.
+/// A message of the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChatMessage {
+    /// The client's id.
     pub client_id: Option<String>,
-    /// Who is said to have said it.
-    pub role: Role,
-    /// Stored content: one text block.
-    pub content: String,
-}
-
-/// Who said it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The caller.
-    User,
-    /// Claude.
-    Assistant,
-}
-
-impl Role {
-    /// As stored, and as the Messages API has it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Assistant => "assistant",
-        }
-    }
+    /// `user` or `assistant`.
+    pub role: &'static str,
+    /// Content blocks of Claude's API.
+    pub content: Vec<Value>,
 }
 
 impl ChatBody {
-    /// Reads a body: `{"message": "…", "conversation_id"?, "model"?, "max_tokens"?, "system"?}`, or the AI SDK's
-    /// `{"id", "messages": […], "trigger"?, "messageId"?}` (or one `"message": {…}` instead of `messages`, as its
-    /// guides on storing messages have it) with the same optional members.
+    /// Reads a body.
     ///
     /// # Errors
-    /// [`InvalidJson`](crate::Code::InvalidJson) where it is not JSON; [`InvalidBody`](crate::Code::InvalidBody) with
-    /// a `pointer` where it does not fit.
+    /// `invalid_json` with the place, or `invalid_body` with a pointer (RFC 6901).
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let body = Node::document(bytes)?.object()?;
-        let message = body.get("message")?;
-        let from_sdk = body.get("messages")?.is_some() || body.get("trigger")?.is_some();
-        match message {
-            Some(message) if !message.is_object() && !from_sdk => plain(&body, &message),
-            None if !from_sdk => Err(body.only(PLAIN).err().unwrap_or_else(|| {
-                refuse("/message", "Say something: \"message\" is a string, or \"messages\" as the AI SDK sends them.")
-            })),
-            message => ai_sdk(&body, message),
-        }
-    }
-}
-
-/// Members of the plain body. Nothing else is let through, so that a typo is not an option that silently stays off.
-const PLAIN: &[&str] = &["message", "conversation_id", "model", "max_tokens", "system"];
-
-fn plain(body: &Object<'_>, message: &Node<'_>) -> Result<ChatBody, Error> {
-    body.only(PLAIN)?;
-    let text = message.text(TEXT_BYTES)?;
-    if text.trim().is_empty() {
-        return Err(message.refuse("The message is empty."));
-    }
-    Ok(ChatBody {
-        conversation_id: name(body, "conversation_id")?,
-        turn: Turn::Submit { client_id: None, content: content::of_text(&text) },
-        seed: Vec::new(),
-        model: name(body, "model")?,
-        max_tokens: max_tokens(body)?,
-        system: system(body)?,
-    })
-}
-
-fn name(body: &Object<'_>, member: &str) -> Result<Option<String>, Error> {
-    body.get(member)?.map(|node| node.name()).transpose()
-}
-
-fn max_tokens(body: &Object<'_>) -> Result<Option<u64>, Error> {
-    body.get("max_tokens")?.map(|node| node.count(MAX_TOKENS)).transpose()
-}
-
-fn system(body: &Object<'_>) -> Result<Option<String>, Error> {
-    let text = body.get("system")?.map(|node| node.text(TEXT_BYTES)).transpose()?;
-    Ok(text.filter(|text| !text.trim().is_empty()).map(std::borrow::Cow::into_owned))
-}
-
-fn ai_sdk(body: &Object<'_>, message: Option<Node<'_>>) -> Result<ChatBody, Error> {
-    let messages = read_messages(body, message)?;
-    let message_id = name(body, "messageId")?;
-    let trigger = body.get("trigger")?;
-    let (turn, seeds) = match trigger.as_ref().map(|node| node.text(200)).transpose()?.as_deref() {
-        None | Some("submit-message") => submit(body, &messages, message_id)?,
-        Some("regenerate-message") => regenerate(&messages, message_id),
-        Some(_) => return Err(refuse("/trigger", "trigger must be submit-message or regenerate-message.")),
-    };
-    let (seed, instructions) = read_seed(seeds)?;
-    Ok(ChatBody {
-        conversation_id: name(body, "id")?,
-        turn,
-        seed,
-        model: name(body, "model")?,
-        max_tokens: max_tokens(body)?,
-        system: [system(body)?, instructions].into_iter().flatten().reduce(|first, then| format!("{first}\n\n{then}")),
-    })
-}
-
-fn read_messages<'a>(body: &Object<'a>, message: Option<Node<'a>>) -> Result<Vec<UiMessage<'a>>, Error> {
-    let nodes = match (body.get("messages")?, message) {
-        (Some(_), Some(message)) => return Err(message.refuse("Send either message or messages.")),
-        (Some(messages), None) => messages.array(MESSAGES)?,
-        (None, Some(message)) => vec![message],
-        (None, None) => Vec::new(),
-    };
-    nodes.iter().map(UiMessage::read).collect()
-}
-
-/// `submit-message`: the last message is new; with a `messageId`, that message is sent again or edited.
-fn submit<'m, 'a>(
-    body: &Object<'_>,
-    messages: &'m [UiMessage<'a>],
-    message_id: Option<String>,
-) -> Result<(Turn, &'m [UiMessage<'a>]), Error> {
-    let position = match &message_id {
-        None => messages.len().checked_sub(1),
-        Some(id) => messages.iter().rposition(|message| message.client_id.as_ref() == Some(id)),
-    };
-    let Some((position, message)) = position.and_then(|at| Some((at, messages.get(at)?))) else {
-        let at = if message_id.is_some() { "messageId" } else { "messages" };
-        let detail = if message_id.is_some() { "No message has this id." } else { "There is no message to answer." };
-        return Err(refuse(body.pointer_to(at), detail));
-    };
-    if message.role != Some(Role::User) {
-        return Err(message.refuse_role("The message to answer must be the user's."));
-    }
-    let content = content::of_text(&message.turn_text(TEXT_BYTES)?);
-    let turn = match message_id {
-        Some(client_id) => Turn::Edit { client_id, content },
-        None => Turn::Submit { client_id: message.client_id.clone(), content },
-    };
-    Ok((turn, messages.get(..position).unwrap_or_default()))
-}
-
-/// `regenerate-message`: the client has already cut its history behind what is to be answered; a client that sends
-/// its own selection of messages may not have.
-fn regenerate<'m, 'a>(messages: &'m [UiMessage<'a>], message_id: Option<String>) -> (Turn, &'m [UiMessage<'a>]) {
-    let position = messages.iter().rposition(|message| message_id.is_some() && message.client_id == message_id);
-    let end = match position {
-        Some(at) if messages.get(at).is_some_and(|message| message.role == Some(Role::User)) => at + 1,
-        Some(at) => at,
-        None => messages.iter().rposition(|message| message.role == Some(Role::User)).map_or(0, |last| last + 1),
-    };
-    (Turn::Regenerate { client_id: message_id }, messages.get(..end).unwrap_or_default())
-}
-
-/// What is said before the turn, and the system messages in it.
-fn read_seed(messages: &[UiMessage<'_>]) -> Result<(Vec<Seed>, Option<String>), Error> {
-    let mut seed = Vec::with_capacity(messages.len());
-    let mut instructions = Vec::new();
-    for message in messages {
-        let text = message.past_text(TEXT_BYTES)?;
-        match message.role {
-            _ if text.is_empty() => {}
-            Some(role) => {
-                seed.push(Seed { client_id: message.client_id.clone(), role, content: content::of_text(&text) });
+        let body = match serde_json::from_slice(bytes) {
+            Ok(Value::Object(body)) => body,
+            Ok(_) => return Err(misfit("", "The body must be a JSON object.")),
+            Err(error) => {
+                let at = format!("line {}, column {}", error.line(), error.column());
+                return Err(Error::new(Code::InvalidJson, format!("The body is not JSON in UTF-8: see {at}.")));
             }
-            None => instructions.push(text),
+        };
+        if body.contains_key("messages") { Self::from_ai_sdk(&body) } else { Self::from_plain(&body) }
+    }
+
+    fn from_plain(body: &Map<String, Value>) -> Result<Self, Error> {
+        if let Some(unknown) = body.keys().find(|name| !PLAIN_FIELDS.contains(&name.as_str())) {
+            let known = PLAIN_FIELDS.join(", ");
+            let pointer = format!("/{}", unknown.replace('~', "~0").replace('/', "~1"));
+            return Err(misfit(&pointer, &format!("This field is not known. The body takes {known}.")));
+        }
+        let message = match body.get("message") {
+            Some(Value::String(text)) if !text.trim().is_empty() => user_text(text, None),
+            Some(Value::String(_)) => return Err(misfit("/message", "The message is empty.")),
+            Some(_) => return Err(misfit("/message", "`message` must be a text.")),
+            None => return Err(misfit("/message", "`message` is missing.")),
+        };
+        let conversation_id = optional_id(body, "conversation_id")?;
+        Self::with_options(body, conversation_id, ChatTurnBody::Submit(message), Vec::new())
+    }
+
+    fn from_ai_sdk(body: &Map<String, Value>) -> Result<Self, Error> {
+        let Some(Value::Array(messages)) = body.get("messages") else {
+            return Err(misfit("/messages", "`messages` must be a list."));
+        };
+        let conversation_id = optional_id(body, "id")?;
+        let target = optional_id(body, "messageId")?;
+        let trigger = match body.get("trigger") {
+            None | Some(Value::Null) => "submit-message",
+            Some(Value::String(trigger)) => trigger,
+            Some(_) => return Err(misfit("/trigger", "`trigger` must be a text.")),
+        };
+        let (turn, seed) = match trigger {
+            "submit-message" => {
+                let Some((last, earlier)) = messages.split_last() else {
+                    return Err(misfit("/messages", "`messages` must not be empty."));
+                };
+                let at = format!("/messages/{}", earlier.len());
+                if last.get("role").and_then(Value::as_str) != Some("user") {
+                    return Err(misfit(&format!("{at}/role"), "The last message must be the user's."));
+                }
+                let message = user_message(last, &at)?;
+                let turn = match target {
+                    Some(target) => ChatTurnBody::Edit { target, message },
+                    None => ChatTurnBody::Submit(message),
+                };
+                (turn, seed(earlier))
+            }
+            "regenerate-message" => (ChatTurnBody::Regenerate { target }, Vec::new()),
+            _ => return Err(misfit("/trigger", "`trigger` must be submit-message or regenerate-message.")),
+        };
+        Self::with_options(body, conversation_id, turn, seed)
+    }
+
+    fn with_options(
+        body: &Map<String, Value>,
+        conversation_id: Option<String>,
+        turn: ChatTurnBody,
+        seed: Vec<ChatMessage>,
+    ) -> Result<Self, Error> {
+        let max_tokens = match body.get("max_tokens") {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                Some(value.as_u64().filter(|tokens| (1..=MAX_TOKENS_BOUND).contains(tokens)).ok_or_else(|| {
+                    misfit(
+                        "/max_tokens",
+                        "`max_tokens` must be a whole number, one or more, within what models can do.",
+                    )
+                })?)
+            }
+        };
+        let text = |name: &str| match body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
+            Some(_) => Err(misfit(&format!("/{name}"), &format!("`{name}` must be a text that is not empty."))),
+        };
+        Ok(Self { conversation_id, turn, seed, model: text("model")?, max_tokens, system: text("system")? })
+    }
+
+    /// How long the turn's message is, as it is stored and sent: a bound of its tokens.
+    pub fn message_bytes(&self) -> u64 {
+        match &self.turn {
+            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => {
+                message.content.iter().map(|block| block.to_string().len() as u64 + 1).sum::<u64>() + 1
+            }
+            ChatTurnBody::Regenerate { .. } => 0,
         }
     }
-    Ok((seed, (!instructions.is_empty()).then(|| instructions.join("\n\n"))))
+
+    /// The title of a conversation that begins with this body.
+    pub fn title(&self) -> String {
+        let message = match &self.turn {
+            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => self.seed.first().unwrap_or(message),
+            ChatTurnBody::Regenerate { .. } => return String::new(),
+        };
+        let text =
+            message.content.iter().find_map(|block| block.get("text").and_then(Value::as_str)).unwrap_or_default();
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        line.chars().take(80).collect()
+    }
+}
+
+/// The user's message of the turn: every part that is the user's own counts, or is refused by name.
+fn user_message(message: &Value, at: &str) -> Result<ChatMessage, Error> {
+    let client_id = match message.get("id") {
+        None | Some(Value::Null) => None,
+        Some(id) => Some(id_text(id, &format!("{at}/id"))?),
+    };
+    let Some(Value::Array(parts)) = message.get("parts") else {
+        return Err(misfit(&format!("{at}/parts"), "`parts` must be a list."));
+    };
+    let mut content = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        match part.get("type").and_then(Value::as_str) {
+            Some("text") => match part.get("text") {
+                Some(Value::String(text)) if text.trim().is_empty() => {}
+                Some(Value::String(text)) => content.push(json!({ "type": "text", "text": text })),
+                _ => return Err(misfit(&format!("{at}/parts/{index}/text"), "`text` must be a text.")),
+            },
+            Some("file") => {
+                return Err(misfit(&format!("{at}/parts/{index}"), "Files are not taken yet; nothing was sent."));
+            }
+            Some(_) => {}
+            None => return Err(misfit(&format!("{at}/parts/{index}/type"), "`type` is missing.")),
+        }
+    }
+    if content.is_empty() {
+        return Err(misfit(&format!("{at}/parts"), "The message is empty."));
+    }
+    Ok(ChatMessage { client_id, role: "user", content })
+}
+
+/// The client's history as far as it is text of user and assistant; the rest is not ours to believe.
+fn seed(messages: &[Value]) -> Vec<ChatMessage> {
+    let newest = messages.get(messages.len().saturating_sub(SEED_MAX)..).unwrap_or_default();
+    let mut seed: Vec<_> = newest.iter().filter_map(seed_message).collect();
+    // Claude's conversations begin with the user.
+    let first_user = seed.iter().position(|message| message.role == "user").unwrap_or(seed.len());
+    seed.drain(..first_user);
+    seed
+}
+
+fn seed_message(message: &Value) -> Option<ChatMessage> {
+    let role = match message.get("role")?.as_str()? {
+        "user" => "user",
+        "assistant" => "assistant",
+        _ => return None,
+    };
+    let text = |part: &Value| {
+        let text = part.get("text")?.as_str()?;
+        let is_text = part.get("type")?.as_str()? == "text" && !text.trim().is_empty();
+        is_text.then(|| json!({ "type": "text", "text": text }))
+    };
+    let content: Vec<_> = message.get("parts")?.as_array()?.iter().filter_map(text).collect();
+    let client_id = message.get("id").and_then(|id| id_text(id, "").ok());
+    (!content.is_empty()).then_some(ChatMessage { client_id, role, content })
+}
+
+fn user_text(text: &str, client_id: Option<String>) -> ChatMessage {
+    ChatMessage { client_id, role: "user", content: vec![json!({ "type": "text", "text": text })] }
+}
+
+fn optional_id(body: &Map<String, Value>, name: &str) -> Result<Option<String>, Error> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => id_text(value, &format!("/{name}")).map(Some),
+    }
+}
+
+fn id_text(value: &Value, pointer: &str) -> Result<String, Error> {
+    let text = value.as_str().filter(|text| (1..=ID_MAX_BYTES).contains(&text.len()));
+    text.filter(|text| !text.chars().any(char::is_control)).map(str::to_owned).ok_or_else(|| {
+        misfit(pointer, &format!("An id must be a text of 1 to {ID_MAX_BYTES} bytes without control characters."))
+    })
+}
+
+fn misfit(pointer: &str, sentence: &str) -> Error {
+    Error::new(Code::InvalidBody, sentence).pointer(pointer)
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> String {
+        let error = ChatBody::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidBody, "{body}");
+        error.members()["pointer"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn both_bodies_say_the_same_thing() {
+        let plain = ChatBody::parse(br#"{"message":"Hi","conversation_id":"c","max_tokens":7}"#).unwrap();
+        let sdk = ChatBody::parse(
+            br#"{"id":"c","max_tokens":7,"trigger":"submit-message","anything":1,"messages":[{"id":"m","role":"user","parts":[{"type":"text","text":"Hi"}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!((plain.conversation_id.as_deref(), plain.max_tokens), (Some("c"), Some(7)));
+        assert_eq!((&sdk.conversation_id, sdk.max_tokens), (&plain.conversation_id, plain.max_tokens));
+        let ChatTurnBody::Submit(message) = sdk.turn else { panic!("not a submit") };
+        assert_eq!(
+            (message.client_id.as_deref(), message.content),
+            (Some("m"), vec![json!({"type":"text","text":"Hi"})])
+        );
+    }
+
+    #[test]
+    fn triggers_mean_what_the_sdk_means() {
+        let body = |trigger: &str, id: &str| {
+            let text = format!(
+                r#"{{"trigger":"{trigger}"{id},"messages":[{{"role":"system","parts":[]}},{{"id":"a","role":"assistant","parts":[{{"type":"text","text":"lost"}}]}},
+                {{"id":"u","role":"user","parts":[{{"type":"text","text":"one"}}]}},{{"id":"b","role":"assistant","parts":[{{"type":"reasoning","text":"r"}},{{"type":"text","text":"two"}}]}},
+                {{"id":"v","role":"user","parts":[{{"type":"text","text":"three"}},{{"type":"data-x","data":1}}]}}]}}"#
+            );
+            ChatBody::parse(text.as_bytes()).unwrap()
+        };
+        let submit = body("submit-message", "");
+        assert_eq!(submit.seed.iter().map(|m| m.client_id.as_deref().unwrap()).collect::<Vec<_>>(), ["u", "b"]);
+        assert_eq!(submit.title(), "one");
+        assert!(matches!(submit.turn, ChatTurnBody::Submit(_)));
+        let edit = body("submit-message", r#","messageId":"v""#);
+        assert!(matches!(edit.turn, ChatTurnBody::Edit { target, .. } if target == "v"));
+        let again = body("regenerate-message", r#","messageId":"b""#);
+        assert_eq!(again.turn, ChatTurnBody::Regenerate { target: Some("b".into()) });
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_with_an_exact_pointer() {
+        for (body, pointer) in [
+            ("[]", ""),
+            ("{}", "/message"),
+            (r#"{"message":" "}"#, "/message"),
+            (r#"{"message":7}"#, "/message"),
+            (r#"{"mesage":"Hi"}"#, "/mesage"),
+            (r#"{"message":"Hi","a/b":1}"#, "/a~1b"),
+            (r#"{"message":"Hi","max_tokens":0}"#, "/max_tokens"),
+            (r#"{"message":"Hi","max_tokens":-5}"#, "/max_tokens"),
+            (r#"{"message":"Hi","max_tokens":1e99}"#, "/max_tokens"),
+            (r#"{"message":"Hi","model":""}"#, "/model"),
+            (r#"{"message":"Hi","conversation_id":""}"#, "/conversation_id"),
+            (r#"{"messages":{}}"#, "/messages"),
+            (r#"{"messages":[]}"#, "/messages"),
+            (r#"{"messages":[{"role":"assistant","parts":[]}]}"#, "/messages/0/role"),
+            (r#"{"messages":[{"role":"user"}]}"#, "/messages/0/parts"),
+            (r#"{"messages":[{"role":"user","parts":[{"type":"text"}]}]}"#, "/messages/0/parts/0/text"),
+            (r#"{"messages":[{"role":"user","parts":[{"type":"text","text":""}]}]}"#, "/messages/0/parts"),
+            (r#"{"messages":[{"role":"user","parts":[{"type":"file","url":"data:"}]}]}"#, "/messages/0/parts/0"),
+            (r#"{"messages":[1],"trigger":"x"}"#, "/trigger"),
+        ] {
+            assert_eq!(refused(body), pointer, "{body}");
+        }
+        assert_eq!(ChatBody::parse(b"{\"message\":").unwrap_err().code(), Code::InvalidJson);
+        assert_eq!(ChatBody::parse(b"{\"message\":\"\xff\"}").unwrap_err().code(), Code::InvalidJson);
+    }
+}

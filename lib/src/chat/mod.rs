@@ -1,25 +1,16 @@
-//! The AI SDK's body and stream, and the JSON of stored conversations. Pure translation: nothing here does I/O.
+//! Chat: the AI SDK's body and stream on one side, stored conversations and Claude's requests on the other.
+//! Pure translation: nothing here reads or writes anything.
 //!
-//! | module | translates |
-//! | --- | --- |
-//! | [`body`] | what a client posts → who says what, in which conversation |
-//! | [`prompt`] | the stored history → the body of a Messages API request |
-//! | [`ui_stream`] | Claude's stream events → the AI SDK's UI message stream |
-//! | [`reply`] | a finished call → the JSON answer, usage and limits included |
-//! | [`content`] | stored content blocks ↔ plain text |
-//! | [`title`] | a first message → a conversation's title |
+//! Facts: `ai` 7.0.173 and 6.0.326, read in source (2026-11-24).
 
-pub mod body;
-pub mod content;
-mod events;
-mod json;
-pub mod prompt;
-pub mod reply;
-pub mod title;
-mod ui_message;
-pub mod ui_stream;
+mod body;
+mod conversation;
+mod prompt;
+mod reply;
+mod ui_stream;
 
-pub use body::{ChatBody, Role, Seed, Turn};
-pub use prompt::{Past, Prompt};
-pub use reply::{Bill, ChatReply, Left};
-pub use ui_stream::{Start, UiStream};
+pub use body::{ChatBody, ChatMessage, ChatTurnBody};
+pub use conversation::{NewConversation, Rename, conversation_json, message_json};
+pub use prompt::{Prompt, PromptMessage, prompt_body};
+pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
+pub use ui_stream::{HEARTBEAT, UiStream};
