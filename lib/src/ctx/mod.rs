@@ -4,6 +4,7 @@
 
 mod admin;
 mod handles;
+mod pace;
 mod prepare;
 mod request_state;
 
