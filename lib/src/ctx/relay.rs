@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    Ctx,
+    ClientWire, Ctx,
     call::OpenCall,
     pace::{Client, Pace},
     settle::{Account, Course},
@@ -22,19 +22,6 @@ use crate::{
     cost::format_usd,
     http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header, stream},
 };
-
-/// What the client is sent.
-pub enum ClientWire {
-    /// The AI SDK's UI message stream.
-    Ui(UiStream),
-    /// One JSON answer of the chat route.
-    Json,
-    /// Claude's own bytes, as they come.
-    Bytes {
-        /// Whether they are an event stream.
-        is_stream: bool,
-    },
-}
 
 struct Relay {
     ctx: Ctx,
