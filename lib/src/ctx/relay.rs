@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Code, Error,
-    chat::{ChatReply, Finish, HEARTBEAT, ReplyMessage, UiStream, usage_json},
+    chat::{ChatReply, Finish, HEARTBEAT, ReplyMessage, usage_json},
     claude::{ClaudeError, Next, Observer, Outcome, UpstreamCall, UpstreamResponse},
     clock,
     config::plans::HangUp,
