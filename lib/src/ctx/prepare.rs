@@ -86,7 +86,7 @@ impl Ctx {
     }
 
     /// The stage, for the deep health check.
-    pub fn stage(&self) -> &'static str {
+    pub(super) fn stage(&self) -> &'static str {
         match self.config().stage {
             Stage::Development => "development",
             Stage::Preview => "preview",
