@@ -24,7 +24,7 @@ const actions = { open: (id) => go(id), current: () => conversationId, changed, 
 function refresh() {
   showConversations(actions).catch((problem) => showProblem(problem));
   // The meter is a courtesy: a page that cannot read it still works.
-  showUsage().catch(() => {});
+  showUsage().catch(() => (byId('usage').hidden = true));
 }
 
 function setTitle(title) {
@@ -160,7 +160,7 @@ async function submit(text) {
   const problem = await answer(body, view);
   if (!problem) return;
   if (view.id === null) {
-    // Nothing was written down: the words go back where they came from.
+    // Nothing was answered: the words go back where they came from.
     asked.remove();
     view.node.remove();
     if (box.value === '') box.value = text;
@@ -179,8 +179,8 @@ async function again(old) {
   follows = true;
   messages.append(view.node);
   for (const node of behind) node.hidden = true;
-  const id = old.id;
-  const problem = await answer({ id: conversationId, messages: [], trigger: 'regenerate-message', ...(id && { messageId: id }) }, view);
+  const body = { id: conversationId, messages: [], trigger: 'regenerate-message', messageId: old.id ?? undefined };
+  const problem = await answer(body, view);
   if (view.id === null && problem) {
     view.node.remove();
     for (const node of behind) node.hidden = false;

@@ -76,9 +76,11 @@ export async function showUsage() {
   const left = tightest(limits);
   byId('usage').hidden = !left;
   if (!left) return;
-  byId('usage-left').textContent = `${left.remaining} of ${left.limit} requests left`;
+  byId('usage-left').textContent = `${left.remaining} of ${left.limit} left`;
   byId('usage-reset').textContent = left.reset_s ? `more in ${duration(left.reset_s)}` : '';
-  Object.assign(byId('usage-meter'), { max: Math.max(left.limit, 1), value: left.remaining, low: left.limit / 4 });
+  const meter = byId('usage-meter');
+  meter.firstElementChild.style.width = `${(100 * left.remaining) / Math.max(left.limit, 1)}%`;
+  meter.classList.toggle('low', left.remaining <= left.limit / 4);
   const answers = totals.calls === 1 ? '1 answer' : `${totals.calls} answers`;
   byId('usage-total').textContent = `${answers} today, ${dollars(totals.cost_usd)}`;
 }
