@@ -117,17 +117,17 @@ fn files_can_be_read_at_one_sitting_and_are_named_after_things() {
 #[test]
 fn nothing_is_left_behind_and_nothing_tells_of_one_machine() {
     let marks = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "unimplemented".to_owned() + "!("];
-    let paths = ["/home/", "/root/", "/work/"];
+    let paths = ["home", "root", "work"].map(|folder| format!("/{folder}/"));
     for file in tracked() {
-        if file == "tests/house/main.rs" || file.ends_with(".lock") || file.ends_with("package-lock.json") {
+        if file.ends_with(".lock") || file.ends_with("package-lock.json") {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
         for mark in &marks {
             assert!(!text.contains(mark.as_str()), "{file}: {mark}");
         }
-        for path in paths {
-            assert!(!text.contains(path), "{file}: {path}");
+        for path in &paths {
+            assert!(!text.contains(path.as_str()), "{file}: {path}");
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::{
     store::{Begun, ChatTurn, NewCall, SeedMessage, StoredMessage, Turn},
 };
 
-/// A call that stands in the ledger and has not been made yet. Whatever happens from here on, it is settled.
+/// A call that stands in the ledger and has not been made yet. [`Ctx::call_claude`] makes and settles it, whatever
+/// happens on the way; a process that dies before leaves the row `reserved`, and the hold expires by itself.
 pub struct OpenCall {
     /// Its hold.
     pub hold: Hold,
