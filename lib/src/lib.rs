@@ -14,6 +14,7 @@
 //! | [`cost`] | prices, exact cost, usage hashes |
 //! | [`chat`] | the AI SDK's body and stream, and stored conversations |
 //! | [`cache`] | Redis over TCP and Upstash over REST |
+//! | [`usage_report`] | what a caller used, as JSON |
 //! | [`observe`] | log lines and timings |
 //! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`ids`], [`usage`], [`net`], `sqlite` | the ground floor |
 #![warn(missing_docs)]
@@ -38,5 +39,12 @@ pub mod serve;
 pub mod sqlite;
 pub mod store;
 pub mod usage;
+pub mod usage_report;
 
+pub use ctx::Ctx;
 pub use error::{Code, Error};
+
+/// The commit that Vercel deployed, else the crate's version.
+pub fn version() -> String {
+    env::get(&env::VERCEL_GIT_COMMIT_SHA).unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned())
+}

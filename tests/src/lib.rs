@@ -1,3 +1,12 @@
-//! The harness: private services, real function binaries, HTTP.
+//! The harness: private services, real function binaries, HTTP. A harness panics where its surroundings fail it: a
+//! test without them must not pass.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "see above")]
+#![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
+pub mod deployment;
+pub mod function;
+pub mod http;
+pub mod relay;
 pub mod services;
+pub mod token;
+pub mod upstash;

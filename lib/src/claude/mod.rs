@@ -1,1 +1,22 @@
-//! claude
+//! The Messages API: what a request asks for, the client, the event stream, and usage.
+//!
+//! Facts: `@anthropic-ai/sdk` 1.12.0 (2026-11-20) and Anthropic's documentation of August to November 2026.
+
+mod blocks;
+mod client;
+mod error;
+mod input_bound;
+mod observer;
+mod request;
+mod sse;
+mod wire_usage;
+
+pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
+pub use error::ClaudeError;
+pub use input_bound::input_tokens_bound;
+pub use observer::{Observer, Outcome};
+pub use request::RequestFacts;
+pub use sse::{Event, EventSplitter};
+
+/// The newest API version: what our own requests are written for.
+pub const API_VERSION: &str = "2026-10-21";

@@ -1,1 +1,88 @@
-//! store
+//! The store: one SQL text for Postgres and SQLite.
+//!
+//! Repositories take the owner first, so that no query can forget whose rows it may see.
+
+mod calls;
+mod chat_turn;
+mod conversations;
+mod error;
+mod messages;
+mod migrate;
+mod postgres;
+mod settlement;
+#[cfg(sqlite)]
+mod sqlite;
+mod usage_sums;
+mod value;
+
+pub use calls::NewCall;
+pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
+pub use conversations::{Conversation, Cursor};
+pub use error::{Constraint, StoreError};
+pub use messages::Message;
+pub use postgres::{PostgresOptions, PostgresStore};
+pub use settlement::{AssistantMessage, Settlement};
+pub use usage_sums::{DayUsage, UsageSum};
+pub use value::{Row, Statement, Value};
+
+/// Conversations, messages and the ledger. Cheap to clone; opens nothing before its first use.
+#[derive(Clone)]
+pub enum Store {
+    /// Postgres, pooled.
+    Postgres(PostgresStore),
+    /// One SQLite file, in development.
+    #[cfg(sqlite)]
+    Sqlite(crate::sqlite::Sqlite),
+}
+
+impl Store {
+    /// Postgres behind a URL.
+    ///
+    /// # Errors
+    /// `Malformed` where the URL cannot be read; its text is not repeated.
+    pub fn postgres(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
+        PostgresStore::new(url, options).map(Self::Postgres)
+    }
+
+    /// Rows of one statement.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rows(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.rows(&statement).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(db) => sqlite::rows(db, statement).await,
+        }
+    }
+
+    /// Several statements, all or nothing, in order; none may depend on another's rows. On Postgres they are one
+    /// pipelined round trip.
+    ///
+    /// # Errors
+    /// The first statement's that failed; nothing is written then.
+    pub async fn atomic(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        match self {
+            Self::Postgres(store) => store.atomic(&statements).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(db) => sqlite::atomic(db, statements).await,
+        }
+    }
+
+    /// Brings the tables up to date; safe to run from several processes at once. Returns what was done.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a migration that fails leaves nothing behind.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
+        migrate::run(self).await
+    }
+
+    /// Opens a connection, if none is open; errors wait for the first use.
+    pub async fn warm(&self) {
+        match self {
+            Self::Postgres(store) => store.warm().await,
+            #[cfg(sqlite)]
+            Self::Sqlite(_) => {}
+        }
+    }
+}

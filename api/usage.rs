@@ -1,0 +1,49 @@
+//! GET /api/usage - What the caller used, what it cost, and what is left.
+//!
+//! `?days=` (1 to 366, 31 if absent), by UTC day and model, out of the ledger. Reading it spends nothing.
+//! Errors: `invalid_query`, `limiter_unavailable`, `store_unavailable`.
+//! Costs one limiter and one store round trip.
+
+use std::process::ExitCode;
+
+use purser::{
+    Ctx, Error, clock,
+    ctx::admission::standings_json,
+    http::{self, Method, Request, Response, StatusCode},
+    serve::{self, Route},
+    usage_report::{days_json, sum_json, total},
+};
+use serde_json::json;
+
+const DAY_MS: i64 = 86_400_000;
+
+fn main() -> ExitCode {
+    serve::run(Route {
+        name: "usage",
+        methods: &[Method::GET],
+        body_cap_bytes: 0,
+        wire: http::Wire::Problem,
+        start: purser::ctx::start_store_and_limiter,
+        handle: |ctx, request| Box::pin(get(ctx, request)),
+    })
+}
+
+async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
+    let caller = ctx.caller(&request)?;
+    let days = http::query::number(&request, "days", 31, 366)?;
+    let until_ms = (clock::now_ms() / DAY_MS + 1) * DAY_MS;
+    let since_ms = until_ms - i64::from(days) * DAY_MS;
+    let limits = ctx.standings(&caller).await?;
+    let store = ctx.store().await?;
+    let sums = ctx.time("store", store.usage_by_day(caller.id.as_str(), since_ms, until_ms)).await?;
+    http::json(
+        StatusCode::OK,
+        &json!({
+            "caller": caller.id,
+            "plan": caller.plan,
+            "limits": standings_json(&limits),
+            "totals": sum_json(&total(&sums)),
+            "days": days_json(&sums),
+        }),
+    )
+}

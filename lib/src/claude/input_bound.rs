@@ -1,0 +1,51 @@
+//! A bound of the prompt's tokens: from above, never from below.
+
+/// What Claude adds around a request: turn markers and, with tools, a hidden prompt of 290 to 800 tokens.
+const OVERHEAD_TOKENS: u64 = 2_000;
+/// An image costs at most this, however few bytes describe it (larger ones are scaled down).
+const IMAGE_TOKENS: u64 = 6_000;
+/// A document named by address or file can be as long as the context.
+const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"document\"", b"\"search_result\""];
+
+/// How many prompt tokens a request body can have at most.
+///
+/// A byte-level tokenizer never makes more tokens than there are bytes, so the body's length bounds its text. Images
+/// are worth more than their bytes; documents and what server tools fetch can fill the context, so they bound it.
+pub fn input_tokens_bound(body: &[u8], has_server_tools: bool, context_tokens: u64) -> u64 {
+    if has_server_tools || hides_letters(body) || BY_REFERENCE.iter().any(|mark| contains(body, mark)) {
+        return context_tokens;
+    }
+    let images = count(body, b"\"image\"") as u64;
+    (body.len() as u64)
+        .saturating_add(OVERHEAD_TOKENS)
+        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
+        .min(context_tokens)
+}
+
+/// Whether letters are written as escapes (`\u0064`), which no serializer does: a mark could hide behind them.
+fn hides_letters(body: &[u8]) -> bool {
+    body.windows(5).any(|window| matches!(window, [b'\\', b'u', b'0', b'0', b'4'..=b'7']))
+}
+
+fn contains(body: &[u8], mark: &[u8]) -> bool {
+    body.windows(mark.len()).any(|window| window == mark)
+}
+
+fn count(body: &[u8], mark: &[u8]) -> usize {
+    body.windows(mark.len()).filter(|window| *window == mark).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_bounded_by_its_bytes_and_references_by_the_context() {
+        assert_eq!(input_tokens_bound(b"{\"messages\":[]}", false, 200_000), 15 + 2_000);
+        assert_eq!(input_tokens_bound(b"{\"type\":\"image\"}", false, 200_000), 16 + 2_000 + 6_000);
+        assert_eq!(input_tokens_bound(b"{\"type\":\"document\"}", false, 200_000), 200_000);
+        assert_eq!(input_tokens_bound(br#"{"type":"\u0064ocument"}"#, false, 200_000), 200_000);
+        assert_eq!(input_tokens_bound(b"{}", true, 200_000), 200_000);
+        assert_eq!(input_tokens_bound(&[b'a'; 300_000], false, 200_000), 200_000);
+    }
+}

@@ -1,0 +1,212 @@
+//! Reads a call's answer as it passes, and knows at every moment what it would have to be charged.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{ClaudeError, Event, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
+use crate::usage::{Source, Usage};
+
+/// A token stands for about four characters: the floor that Anthropic's own gateway documentation bills aborted
+/// streams with (copy of August 2026).
+const CHARACTERS_PER_TOKEN: u64 = 4;
+
+/// How a call has ended so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The message is whole.
+    Completed,
+    /// Claude refused before any output: not billed, although usage is reported.
+    Refused,
+    /// An error event, or an error instead of a message.
+    Failed,
+    /// The stream ended before the message did.
+    Cut,
+}
+
+/// What has been seen of an answer.
+#[derive(Debug, Default)]
+pub struct Observer {
+    splitter: EventSplitter,
+    usage: WireUsage,
+    blocks: Blocks,
+    started: bool,
+    finished: bool,
+    has_final_usage: bool,
+    characters: u64,
+    message_id: Option<String>,
+    model: Option<String>,
+    stop_reason: Option<String>,
+    error_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(rename = "type", default)]
+    kind: String,
+    message: Option<Message>,
+    index: Option<usize>,
+    content_block: Option<Value>,
+    delta: Option<Map<String, Value>>,
+    usage: Option<WireUsage>,
+    error: Option<WireError>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    id: Option<String>,
+    model: Option<String>,
+    stop_reason: Option<String>,
+    usage: Option<WireUsage>,
+    #[serde(default)]
+    content: Vec<Value>,
+}
+
+#[derive(Deserialize)]
+struct WireError {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl Observer {
+    /// Takes the next bytes of an event stream; every complete event is handed on after it has been read.
+    ///
+    /// # Errors
+    /// A protocol error where the bytes are no event stream.
+    pub fn push(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event)) -> Result<(), ClaudeError> {
+        let mut splitter = std::mem::take(&mut self.splitter);
+        let split = splitter.push(bytes, |event| {
+            self.read(&event);
+            on_event(&event);
+        });
+        self.splitter = splitter;
+        split
+    }
+
+    /// Takes the whole body of an answer that was not streamed.
+    ///
+    /// # Errors
+    /// A protocol error where the body is no message.
+    pub fn whole(&mut self, body: &[u8]) -> Result<(), ClaudeError> {
+        let message: Message = serde_json::from_slice(body).map_err(ClaudeError::protocol)?;
+        let has_usage = message.usage.is_some();
+        self.begin(message);
+        self.characters = self.blocks.text().chars().count() as u64;
+        self.finished = true;
+        self.has_final_usage = has_usage;
+        Ok(())
+    }
+
+    fn read(&mut self, event: &Event) {
+        // Events that are no JSON, and kinds that are not known, are passed on and tell nothing about cost.
+        let Ok(wire) = serde_json::from_str::<Wire>(&event.data) else { return };
+        match wire.kind.as_str() {
+            "message_start" => {
+                if let Some(message) = wire.message {
+                    self.begin(message);
+                }
+            }
+            "content_block_start" => self.blocks.start(wire.content_block.unwrap_or(Value::Null)),
+            "content_block_delta" => {
+                if let (Some(index), Some(delta)) = (wire.index, &wire.delta) {
+                    self.characters += self.blocks.delta(index, delta);
+                }
+            }
+            "content_block_stop" => self.blocks.stop(wire.index.unwrap_or(usize::MAX)),
+            "message_delta" => {
+                if let Some(reason) = wire.delta.as_ref().and_then(|d| d.get("stop_reason")).and_then(Value::as_str) {
+                    self.stop_reason = Some(reason.to_owned());
+                }
+                if let Some(usage) = wire.usage {
+                    self.has_final_usage = self.stop_reason.is_some();
+                    self.usage.merge(usage);
+                }
+            }
+            "message_stop" => self.finished = true,
+            "error" => self.error_type = wire.error.and_then(|error| error.kind).or(Some("error".to_owned())),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, message: Message) {
+        self.started = true;
+        self.message_id = message.id;
+        self.model = message.model;
+        self.stop_reason = message.stop_reason;
+        if let Some(usage) = message.usage {
+            self.usage.merge(usage);
+        }
+        self.blocks = Blocks::whole(message.content);
+    }
+
+    /// How the call has ended, if it ended now.
+    pub fn outcome(&self) -> Outcome {
+        match () {
+            () if self.error_type.is_some() => Outcome::Failed,
+            () if !self.finished => Outcome::Cut,
+            () if self.stop_reason.as_deref() == Some("refusal") && self.characters == 0 => Outcome::Refused,
+            () => Outcome::Completed,
+        }
+    }
+
+    /// What the call used, and how that is known. Never less than what was seen.
+    pub fn settled_usage(&self) -> (Usage, Source) {
+        let mut usage = self.usage.classes();
+        if self.has_final_usage {
+            return (usage, Source::Provider);
+        }
+        let counted = self.characters.div_ceil(CHARACTERS_PER_TOKEN);
+        usage.output_tokens = usage.output_tokens.max(counted).max(self.usage.output_tokens().unwrap_or(0));
+        (usage, Source::Counted)
+    }
+
+    /// Whether a message has begun: from then on something may have been billed.
+    pub fn has_started(&self) -> bool {
+        self.started
+    }
+
+    /// Whether the call is billed: Claude does not charge a refusal before any output.
+    pub fn is_billed(&self) -> bool {
+        self.started && self.outcome() != Outcome::Refused
+    }
+
+    /// The model that answered, which can be the dated id of an alias.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// Why the message ended.
+    pub fn stop_reason(&self) -> Option<&str> {
+        self.stop_reason.as_deref()
+    }
+
+    /// The type of an error event.
+    pub fn error_type(&self) -> Option<&str> {
+        self.error_type.as_deref()
+    }
+
+    /// The content blocks, as they are stored and sent back in the next turn.
+    pub fn content(&self) -> &[Value] {
+        self.blocks.list()
+    }
+
+    /// The blocks worth keeping for the next turn: those of a message that broke off keep their text alone, since
+    /// Claude takes neither a thought without its signature nor a tool call without its input back.
+    pub fn content_to_keep(&self) -> Vec<Value> {
+        let kind = |block: &Value| block.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is_empty_text = |block: &Value| {
+            kind(block) == "text" && block.get("text").and_then(Value::as_str).is_none_or(|text| text.trim().is_empty())
+        };
+        let is_whole = self.finished && self.error_type.is_none();
+        let blocks = self.blocks.list().iter().filter(|block| !is_empty_text(block));
+        blocks.filter(|block| is_whole || kind(block) == "text").cloned().collect()
+    }
+
+    /// All text of the answer.
+    pub fn text(&self) -> String {
+        self.blocks.text()
+    }
+}
+
+#[cfg(test)]
+#[path = "observer_tests.rs"]
+mod tests;

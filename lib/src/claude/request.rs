@@ -1,0 +1,256 @@
+//! What a Messages request asks for, as far as limits and prices need to know. The rest is not looked at.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use crate::{Code, Error};
+
+/// Output tokens beyond this are a mistake, whatever the model.
+const MAX_TOKENS_BOUND: u64 = 10_000_000;
+
+/// The facts of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestFacts {
+    /// The model, as the caller names it.
+    pub model: String,
+    /// Most output tokens.
+    pub max_tokens: u64,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// `speed: "fast"`.
+    pub fast: bool,
+    /// `inference_geo`, as asked for.
+    pub inference_geo: Option<String>,
+    /// Most web searches; `None` where the request sets no bound.
+    pub web_searches: Option<u64>,
+    /// Whether a server tool may add to the prompt while the call runs.
+    pub has_server_tools: bool,
+}
+
+/// Top-level fields that make calls, tokens or time which the response's usage does not tell exactly.
+const UNPRICED: &[(&str, &str)] = &[
+    ("fallbacks", "fallback models are billed per attempt"),
+    ("fallback_credit_token", "fallback credits are not in the usage"),
+    ("mcp_servers", "MCP servers are not accounted for"),
+    ("container", "container time is not in the usage"),
+    ("compaction", "compaction makes calls of its own"),
+    ("context_management", "context management makes calls of its own"),
+    ("thread", "threads keep state that is billed later"),
+    ("billing_policy", "the billing policy is the deployment's"),
+];
+
+impl RequestFacts {
+    /// Reads a request body.
+    ///
+    /// # Errors
+    /// `invalid_json`, `invalid_body` with a pointer, or `feature_not_priced`.
+    pub fn read(body: &[u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(body).map_err(|error| {
+            Error::new(Code::InvalidJson, format!("The body is not UTF-8 at byte {}.", error.valid_up_to()))
+        })?;
+        let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+            if error.is_data() {
+                return Error::new(Code::InvalidBody, "The body must be a JSON object in which no field stands twice.")
+                    .pointer("");
+            }
+            let at = format!("line {}, column {}", error.line(), error.column());
+            Error::new(Code::InvalidJson, format!("The body is not JSON: see {at}."))
+        })?;
+        fields.facts()
+    }
+}
+
+/// The top level, each value as its text.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl<'de> Visitor<'de> for Read {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                let mut names = BTreeSet::new();
+                while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+                    // Two readers may disagree about which of two values counts: we would price one and Claude
+                    // would serve the other.
+                    if !names.insert(name.clone()) {
+                        return Err(serde::de::Error::custom("a field stands twice"));
+                    }
+                    fields.push((name, value));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Read)
+    }
+}
+
+impl Fields<'_> {
+    fn raw(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.get()).filter(|text| *text != "null")
+    }
+
+    fn get<'a, T: Deserialize<'a>>(&'a self, name: &str, wanted: &str) -> Result<Option<T>, Error> {
+        let Some(text) = self.raw(name) else { return Ok(None) };
+        serde_json::from_str(text).map(Some).map_err(|_| misfit(name, &format!("`{name}` must be {wanted}.")))
+    }
+
+    fn facts(&self) -> Result<RequestFacts, Error> {
+        let model: String = self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))?;
+        let max_tokens: u64 =
+            self.get("max_tokens", "a whole number, zero or more")?.ok_or_else(|| missing("max_tokens"))?;
+        if max_tokens > MAX_TOKENS_BOUND {
+            return Err(misfit("max_tokens", "`max_tokens` is beyond every model."));
+        }
+        match self.raw("messages") {
+            None => return Err(missing("messages")),
+            Some(text) if !text.starts_with('[') => return Err(misfit("messages", "`messages` must be a list.")),
+            Some(text) if is_empty_list(text) => return Err(misfit("messages", "`messages` must not be empty.")),
+            Some(_) => {}
+        }
+        for (field, why) in UNPRICED {
+            if self.raw(field).is_some_and(|text| !is_empty_list(text)) {
+                return Err(unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}.")));
+            }
+        }
+        let speed: Option<String> = self.get("speed", "`standard` or `fast`")?;
+        let tier: Option<String> = self.get("service_tier", "`auto` or `standard_only`")?;
+        if !matches!(tier.as_deref(), None | Some("auto" | "standard_only")) {
+            return Err(unpriced("/service_tier", "This service tier has no public price."));
+        }
+        let tools = Tools::read(self)?;
+        Ok(RequestFacts {
+            model,
+            max_tokens,
+            stream: self.get("stream", "true or false")?.unwrap_or(false),
+            fast: speed.as_deref() == Some("fast"),
+            inference_geo: self.get("inference_geo", "a text")?,
+            web_searches: tools.web_searches,
+            has_server_tools: tools.has_server_tools,
+        })
+    }
+}
+
+/// The server tools among a request's tools.
+struct Tools {
+    web_searches: Option<u64>,
+    has_server_tools: bool,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    max_uses: Option<u64>,
+}
+
+impl Tools {
+    fn read(fields: &Fields<'_>) -> Result<Self, Error> {
+        let tools: Vec<Tool> = fields.get("tools", "a list of tools")?.unwrap_or_default();
+        let mut found = Self { web_searches: Some(0), has_server_tools: false };
+        for (index, tool) in tools.iter().enumerate() {
+            let kind = tool.kind.as_deref().unwrap_or("custom");
+            // Client tools are run by the caller: they cost the tokens they take, which usage tells.
+            if kind == "custom"
+                || ["bash_", "text_editor_", "computer_", "memory_"].iter().any(|one| kind.starts_with(one))
+            {
+                continue;
+            }
+            found.has_server_tools = true;
+            if kind.starts_with("web_search_") {
+                found.web_searches = found.web_searches.zip(tool.max_uses).map(|(sum, uses)| sum.saturating_add(uses));
+            } else if !kind.starts_with("web_fetch_") {
+                let pointer = format!("/tools/{index}/type");
+                return Err(unpriced(
+                    &pointer,
+                    "What this server tool costs is not told by the usage, so it is refused.",
+                ));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn is_empty_list(text: &str) -> bool {
+    text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(|inside| inside.trim().is_empty())
+}
+
+fn missing(field: &str) -> Error {
+    misfit(field, &format!("`{field}` is missing."))
+}
+
+fn misfit(field: &str, sentence: &str) -> Error {
+    Error::new(Code::InvalidBody, sentence).pointer(format!("/{field}"))
+}
+
+fn unpriced(pointer: &str, sentence: &str) -> Error {
+    Error::new(Code::FeatureNotPriced, sentence).pointer(pointer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(body: &str) -> (Code, String) {
+        let error = RequestFacts::read(body.as_bytes()).unwrap_err();
+        (error.code(), error.members().get("pointer").and_then(|p| p.as_str()).unwrap_or("-").to_owned())
+    }
+
+    #[test]
+    fn what_limits_and_prices_need_is_read_and_the_rest_is_left_alone() {
+        let facts = RequestFacts::read(
+            br#"{"model":"claude-opus-5","max_tokens":9,"messages":[{"role":"user","content":"x"}],"stream":true,
+                "new_field":{"deep":[1]},"tools":[{"name":"f","input_schema":{}},{"type":"web_search_20250305","max_uses":3}]}"#,
+        )
+        .unwrap();
+        assert_eq!((facts.model.as_str(), facts.max_tokens, facts.stream), ("claude-opus-5", 9, true));
+        assert_eq!((facts.web_searches, facts.has_server_tools), (Some(3), true));
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_told_with_a_pointer() {
+        for (body, pointer) in [
+            (r#"{"max_tokens":1,"messages":[1]}"#, "/model"),
+            (r#"{"model":7,"max_tokens":1,"messages":[1]}"#, "/model"),
+            (r#"{"model":"m","messages":[1]}"#, "/max_tokens"),
+            (r#"{"model":"m","max_tokens":-1,"messages":[1]}"#, "/max_tokens"),
+            (r#"{"model":"m","max_tokens":1.5,"messages":[1]}"#, "/max_tokens"),
+            (r#"{"model":"m","max_tokens":99999999999,"messages":[1]}"#, "/max_tokens"),
+            (r#"{"model":"m","max_tokens":1,"messages":[ ]}"#, "/messages"),
+            (r#"{"model":"m","max_tokens":1,"messages":"hi"}"#, "/messages"),
+            (r#"{"model":"m","max_tokens":1,"messages":[1],"stream":"yes"}"#, "/stream"),
+            ("[]", ""),
+            (r#"{"model":"m","model":"n","max_tokens":1,"messages":[1]}"#, ""),
+        ] {
+            assert_eq!(refused(body), (Code::InvalidBody, pointer.to_owned()), "{body}");
+        }
+        assert_eq!(refused("{").0, Code::InvalidJson);
+        assert_eq!(RequestFacts::read(b"{\"model\":\"\xff\"}").unwrap_err().code(), Code::InvalidJson);
+    }
+
+    #[test]
+    fn what_cannot_be_accounted_for_is_refused() {
+        for extra in [
+            r#""fallbacks":[{"model":"x"}]"#,
+            r#""mcp_servers":[{}]"#,
+            r#""container":"c""#,
+            r#""service_tier":"priority""#,
+            r#""tools":[{"type":"code_execution_20250825"}]"#,
+            r#""tools":[{"type":"something_new_20270101"}]"#,
+        ] {
+            let body = format!(r#"{{"model":"m","max_tokens":1,"messages":[1],{extra}}}"#);
+            assert_eq!(refused(&body).0, Code::FeatureNotPriced, "{extra}");
+        }
+    }
+}

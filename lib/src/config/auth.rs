@@ -1,0 +1,75 @@
+//! Tokens and cookies.
+
+use super::{ConfigError, Secret, Stage, database::Database};
+use crate::env;
+
+/// HS256 keys shorter than the hash must not be used (RFC 7518, 3.2).
+const SECRET_MIN_BYTES: usize = 32;
+
+/// What bearer tokens and the anonymous cookie are checked with.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Signs and verifies.
+    pub secret: Secret,
+    /// The `iss` that a token must carry.
+    pub issuer: String,
+    /// The `aud` that a token must carry.
+    pub audience: String,
+}
+
+impl Auth {
+    /// Reads the variables; in development a missing secret is made up once and kept.
+    ///
+    /// # Errors
+    /// A sentence that names the variable.
+    pub fn from_env(stage: Stage, database: &Database) -> Result<Self, ConfigError> {
+        let secret = match env::get(&env::JWT_SECRET) {
+            Some(secret) if secret.len() < SECRET_MIN_BYTES => {
+                return Err(ConfigError::malformed(
+                    &env::JWT_SECRET,
+                    "32 bytes or more, such as `openssl rand -hex 32` prints",
+                ));
+            }
+            Some(secret) => Secret::new(secret),
+            None if stage == Stage::Development => kept_secret(database)?,
+            None => {
+                return Err(ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it"));
+            }
+        };
+        let or_purser = |var| env::get(var).unwrap_or_else(|| "purser".to_owned());
+        Ok(Self { secret, issuer: or_purser(&env::JWT_ISSUER), audience: or_purser(&env::JWT_AUDIENCE) })
+    }
+}
+
+/// The development secret: random, kept beside the SQLite file, because `vercel dev` starts a new process for
+/// every request and cookies must outlive it.
+fn kept_secret(database: &Database) -> Result<Secret, ConfigError> {
+    use std::{fs, io, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+    let folder = match database {
+        Database::Sqlite { path } => path.parent().filter(|folder| !folder.as_os_str().is_empty()),
+        Database::Postgres { .. } => Some(Path::new(super::database::DEVELOPMENT_FOLDER)),
+    };
+    let folder = folder.unwrap_or(Path::new("."));
+    let file = folder.join("jwt-secret");
+    let keep = || -> io::Result<String> {
+        if let Ok(secret) = fs::read_to_string(&file) {
+            return Ok(secret);
+        }
+        fs::create_dir_all(folder)?;
+        let draft = folder.join(format!("jwt-secret.{}", crate::ids::new_id()));
+        let mut draft_file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let secret = crate::auth::random_hex().ok_or_else(|| io::Error::other("no source of randomness"))?;
+        draft_file.write_all(secret.as_bytes())?;
+        // A link fails where another process was first: then its secret counts.
+        let linked = fs::hard_link(&draft, &file);
+        fs::remove_file(&draft)?;
+        match linked {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => fs::read_to_string(&file),
+        }
+    };
+    let secret = keep().map_err(|error| {
+        ConfigError::other(format!("JWT_SECRET is missing, and none can be kept in {}: {error}.", file.display()))
+    })?;
+    Ok(Secret::new(secret.trim()))
+}

@@ -1,0 +1,64 @@
+//! Redis, by whichever door it has.
+
+use super::{ConfigError, Secret};
+use crate::env;
+
+/// How Redis is reached, and what stands before every key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// The door.
+    pub door: Door,
+    /// Put before every key.
+    pub prefix: String,
+}
+
+/// How Redis is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// `redis://` or `rediss://`.
+    Tcp {
+        /// The URL, which holds the password.
+        url: Secret,
+    },
+    /// Upstash over REST.
+    Rest {
+        /// `https://…`
+        url: String,
+        /// Its bearer token.
+        token: Secret,
+    },
+}
+
+impl Cache {
+    /// REST if both of its variables are set, else TCP, else none.
+    ///
+    /// # Errors
+    /// A sentence that names the variable.
+    pub fn from_env() -> Result<Option<Self>, ConfigError> {
+        let prefix = env::get(&env::REDIS_PREFIX).unwrap_or_default();
+        let rest = env::first(&[&env::UPSTASH_REDIS_REST_URL, &env::KV_REST_API_URL]);
+        let token = env::first(&[&env::UPSTASH_REDIS_REST_TOKEN, &env::KV_REST_API_TOKEN]);
+        let door = match (rest, token, env::first(&[&env::REDIS_URL, &env::KV_URL])) {
+            (Some(url), Some(token), _) => {
+                if !url.starts_with("https://") && !url.starts_with("http://") {
+                    return Err(ConfigError::malformed(&env::UPSTASH_REDIS_REST_URL, "https://HOST"));
+                }
+                Door::Rest { url: url.trim_end_matches('/').to_owned(), token: Secret::new(token) }
+            }
+            (Some(_), None, None) => {
+                return Err(ConfigError::missing(
+                    &env::UPSTASH_REDIS_REST_TOKEN,
+                    "the REST URL is of no use without it",
+                ));
+            }
+            (_, _, Some(url)) => {
+                if !url.starts_with("redis://") && !url.starts_with("rediss://") {
+                    return Err(ConfigError::malformed(&env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT"));
+                }
+                Door::Tcp { url: Secret::new(url) }
+            }
+            (None, _, None) => return Ok(None),
+        };
+        Ok(Some(Self { door, prefix }))
+    }
+}

@@ -1,0 +1,44 @@
+//! Real hashes in Redis.
+
+use super::{DAILY_MS, FIELDS, MARKER_MS, UsageEntry, UsageTotals, user_key};
+use crate::cache::{Arg, Cache, CacheError, Reply, Script};
+
+static RECORD: Script = Script { text: include_str!("record.lua"), sha1: "c816abf97cd01c4b746b3301bc0bbdfb2e391064" };
+
+pub(super) async fn record(cache: &Cache, call: &UsageEntry<'_>) -> Result<(), CacheError> {
+    let prefix = cache.prefix();
+    let keys = [format!("usage:call:{}", call.call_id), call.daily_key(), user_key(call.caller)]
+        .map(|key| format!("{prefix}{key}"));
+    let mut args = vec![Arg::from(MARKER_MS), Arg::from(DAILY_MS), Arg::from(call.user_ms())];
+    for (field, amount) in FIELDS.iter().zip(call.amounts()) {
+        args.extend([Arg::from(*field), Arg::from(amount)]);
+    }
+    cache.eval(&RECORD, &keys, &args).await?;
+    Ok(())
+}
+
+pub(super) async fn read(cache: &Cache, key: &str) -> Result<Option<UsageTotals>, CacheError> {
+    let mut command = vec![Arg::from("HMGET"), Arg::from(format!("{}{key}", cache.prefix())), Arg::from("cost_usd")];
+    command.extend(FIELDS.map(Arg::from));
+    let reply = cache.command(&command).await?;
+    let (cost_usd, rest) = match reply.list()? {
+        [Reply::Nil, ..] => return Ok(None),
+        [cost_usd, rest @ ..] if rest.len() == FIELDS.len() => (cost_usd, rest),
+        _ => return Err(CacheError::Protocol("a hash of another length".to_owned())),
+    };
+    let mut numbers = [0; FIELDS.len()];
+    for (number, reply) in numbers.iter_mut().zip(rest) {
+        *number = reply.int()?;
+    }
+    Ok(Some(UsageTotals::new(numbers, cost_usd.text()?.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_has_its_own_hash() {
+        assert_eq!(RECORD.sha1, RECORD.computed_sha1());
+    }
+}

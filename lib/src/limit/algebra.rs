@@ -1,0 +1,199 @@
+//! What counts, what fits, and how long to wait: pure rules, the same for SQLite and memory.
+//! `lua/policies.lua` and `lua/reserve.lua` are these rules in the language of Redis.
+
+use super::{
+    Ask, Policy,
+    decision::{Standing, Verdict},
+};
+
+/// Something taken from a policy: one call's place, or its hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) call_id: String,
+    /// One, or nanodollars. Never zero.
+    pub(super) amount: i64,
+    /// From this moment on it does not count any more.
+    pub(super) frees_at_ms: i64,
+}
+
+/// What one policy knows about one subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    /// Settled nanodollars; nothing but a budget has any.
+    pub(super) spent: i64,
+    /// Live entries, the first to go first.
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Account {
+    /// Drops what does not count any more.
+    pub(super) fn sweep(&mut self, now_ms: i64) {
+        self.entries.retain(|entry| entry.frees_at_ms > now_ms);
+    }
+
+    fn used(&self) -> i64 {
+        self.entries.iter().fold(self.spent, |sum, entry| sum.saturating_add(entry.amount))
+    }
+
+    /// Whether an ask fits.
+    pub(super) fn judge(&self, policy: &Policy, hold_nanousd: i64, now_ms: i64) -> Verdict {
+        let (unit, limit) = (policy.unit(hold_nanousd), policy.limit());
+        let missing = self.used().saturating_add(unit).saturating_sub(limit);
+        if missing <= 0 {
+            Verdict::Fits
+        } else if unit > limit {
+            Verdict::Violated { wait_ms: None }
+        } else {
+            Verdict::Violated { wait_ms: self.wait_for(policy, missing, now_ms) }
+        }
+    }
+
+    /// What is left and when there is more.
+    pub(super) fn standing(&self, policy: &Policy, now_ms: i64) -> Standing {
+        let (used, limit) = (self.used(), policy.limit());
+        let reset_ms = if limit > 0 && used > 0 {
+            self.wait_for(policy, used.saturating_sub(limit).max(0).saturating_add(1), now_ms)
+        } else {
+            None
+        };
+        Standing::new(policy, limit.saturating_sub(used).max(0), reset_ms)
+    }
+
+    /// The wait until `need` more is free if nothing else happens.
+    fn wait_for(&self, policy: &Policy, need: i64, now_ms: i64) -> Option<u64> {
+        let mut freed = 0_i64;
+        let by_entries = self.entries.iter().find_map(|entry| {
+            freed = freed.saturating_add(entry.amount);
+            (freed >= need).then_some(entry.frees_at_ms)
+        });
+        let at_ms = match policy {
+            Policy::Window { .. } | Policy::InFlight { .. } => by_entries?,
+            Policy::Budget { resets_at_ms, .. } => by_entries.map_or(*resets_at_ms, |at| at.min(*resets_at_ms)),
+        };
+        Some(u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0).max(1))
+    }
+
+    /// Takes what the ask takes from this policy and says what that was.
+    pub(super) fn take(&mut self, policy: &Policy, ask: &Ask<'_>, now_ms: i64) -> Option<Entry> {
+        let (amount, lives_ms) = match policy {
+            Policy::Window { window_ms, .. } => (1, *window_ms),
+            Policy::InFlight { .. } => (1, ask.hold_ttl_ms),
+            Policy::Budget { .. } => (ask.hold_nanousd, ask.hold_ttl_ms),
+        };
+        if amount == 0 {
+            return None;
+        }
+        let frees_at_ms = now_ms.saturating_add(i64::try_from(lives_ms).unwrap_or(i64::MAX));
+        let entry = Entry { call_id: ask.call_id.as_str().to_owned(), amount, frees_at_ms };
+        let place = self.entries.partition_point(|earlier| earlier.frees_at_ms <= frees_at_ms);
+        self.entries.insert(place, entry.clone());
+        Some(entry)
+    }
+
+    /// Gives a call's entry back.
+    pub(super) fn give_back(&mut self, call_id: &str) {
+        self.entries.retain(|entry| entry.call_id != call_id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::CallId;
+
+    fn window(limit: u64) -> Policy {
+        Policy::Window { name: "w".to_owned(), subject: "s".to_owned(), limit, window_ms: 1_000 }
+    }
+
+    fn budget(limit_nanousd: i64) -> Policy {
+        Policy::Budget { name: "b".to_owned(), subject: "s".to_owned(), limit_nanousd, resets_at_ms: 9_000 }
+    }
+
+    fn ask(call_id: &CallId, hold_nanousd: i64) -> Ask<'_> {
+        Ask { call_id, policies: &[], hold_nanousd, hold_ttl_ms: 500 }
+    }
+
+    /// An account after asks that were all taken, at (time, hold).
+    fn taken(policy: &Policy, asks: &[(i64, i64)]) -> Account {
+        let mut account = Account::default();
+        for (now, hold) in asks {
+            account.sweep(*now);
+            account.take(policy, &ask(&CallId::new(), *hold), *now);
+        }
+        account
+    }
+
+    #[test]
+    fn a_full_window_waits_for_its_oldest_entry() {
+        let account = taken(&window(2), &[(100, 0), (300, 0)]);
+        assert_eq!(account.judge(&window(2), 0, 400), Verdict::Violated { wait_ms: Some(700) });
+        assert_eq!(account.judge(&window(3), 0, 400), Verdict::Fits);
+    }
+
+    #[test]
+    fn a_lowered_limit_waits_for_as_many_entries_as_are_too_many() {
+        let account = taken(&window(3), &[(100, 0), (300, 0), (350, 0)]);
+        assert_eq!(account.judge(&window(1), 0, 400), Verdict::Violated { wait_ms: Some(950) });
+        assert_eq!(account.standing(&window(1), 400).reset_ms, Some(950));
+        assert_eq!(account.standing(&window(1), 400).remaining, 0);
+    }
+
+    #[test]
+    fn a_budget_waits_for_the_holds_in_the_way_or_for_its_reset() {
+        let mut account = taken(&budget(10), &[(0, 4), (100, 4)]);
+        assert_eq!(account.judge(&budget(10), 2, 100), Verdict::Fits);
+        assert_eq!(account.judge(&budget(10), 3, 100), Verdict::Violated { wait_ms: Some(400) });
+        assert_eq!(account.judge(&budget(10), 7, 100), Verdict::Violated { wait_ms: Some(500) });
+        account.spent = 5;
+        assert_eq!(account.judge(&budget(10), 6, 100), Verdict::Violated { wait_ms: Some(8_900) });
+        assert_eq!(account.judge(&budget(10), 11, 100), Verdict::Violated { wait_ms: None });
+    }
+
+    #[test]
+    fn nothing_fits_into_nothing() {
+        for policy in [window(0), budget(0)] {
+            assert_eq!(Account::default().judge(&policy, 0, 0), Verdict::Violated { wait_ms: None });
+            assert_eq!(Account::default().standing(&policy, 0).reset_ms, None);
+        }
+        let spent = Account { spent: 10, entries: Vec::new() };
+        assert_eq!(spent.judge(&budget(10), 0, 0), Verdict::Violated { wait_ms: Some(9_000) });
+    }
+
+    proptest! {
+        #[test]
+        fn the_wait_is_the_first_moment_that_fits(
+            limit in 1..20_i64,
+            spent in 0..5_i64,
+            asks in proptest::collection::vec((0..400_i64, 0..9_i64), 0..12),
+            hold in 0..25_i64,
+        ) {
+            let mut now = 0;
+            let policy = budget(limit);
+            let mut account = Account { spent, entries: Vec::new() };
+            for (step, hold) in asks {
+                now += step;
+                account.sweep(now);
+                if account.judge(&policy, hold, now) == Verdict::Fits {
+                    account.take(&policy, &ask(&CallId::new(), hold), now);
+                }
+            }
+            account.sweep(now);
+            let fits_at = |at: i64| {
+                let mut then = account.clone();
+                then.sweep(at);
+                then.judge(&policy, hold, at) == Verdict::Fits
+            };
+            match account.judge(&policy, hold, now) {
+                Verdict::Fits => prop_assert!(fits_at(now)),
+                Verdict::Violated { wait_ms: None } => prop_assert!(hold.max(1) > limit),
+                Verdict::Violated { wait_ms: Some(wait) } => {
+                    let at = now + i64::try_from(wait).unwrap();
+                    prop_assert!(!fits_at(at - 1));
+                    prop_assert!(fits_at(at) || at == 9_000);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+-- Reads policies and writes nothing. Stands before every other script of this folder.
+--
+-- ARGV[1]  the time in ms, empty for the clock of Redis (only tests give one)
+-- then, from a place that the script names, three per policy: kind, limit, and
+--   window: its length in ms   budget: the time it resets, in ms   in_flight: 0
+-- KEYS, from a place that the script names: the entries of each policy, for a budget its account as well.
+--
+-- Entries are a sorted set: the score is the moment at which an entry frees its place, so it is live while its
+-- score is above now. A member is the call's id, in a budget the id and its hold: ID:AMOUNT.
+-- An account is a hash: spent (settled) and held (the sum of its entries, so that nobody has to add them up).
+
+-- Lua writes 1e+15 for large numbers; this does not.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+local function now_ms()
+  if ARGV[1] ~= '' then
+    return tonumber(ARGV[1])
+  end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function policies(key, arg)
+  local all = {}
+  while ARGV[arg] do
+    local policy = {
+      kind = ARGV[arg], limit = tonumber(ARGV[arg + 1]), span = tonumber(ARGV[arg + 2]), entries = KEYS[key],
+    }
+    if policy.kind == 'budget' then
+      key = key + 1
+      policy.account = KEYS[key]
+    end
+    key = key + 1
+    arg = arg + 3
+    all[#all + 1] = policy
+  end
+  return all
+end
+
+local function amount_of(member)
+  return tonumber(string.match(member, ':(%d+)$'))
+end
+
+-- What is used now. Holds that have expired are left out, and listed in policy.expired.
+local function read(policy, now)
+  if policy.kind ~= 'budget' then
+    policy.used = redis.call('ZCOUNT', policy.entries, '(' .. text(now), '+inf')
+    return
+  end
+  local account = redis.call('HMGET', policy.account, 'spent', 'held')
+  policy.held = tonumber(account[2] or 0)
+  policy.expired = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now))
+  policy.expired_amount = 0
+  for _, member in ipairs(policy.expired) do
+    policy.expired_amount = policy.expired_amount + amount_of(member)
+  end
+  policy.held = policy.held - policy.expired_amount
+  policy.used = tonumber(account[1] or 0) + policy.held
+end
+
+-- The wait until `need` more is free if nothing else happens: -1 is never.
+local function wait_for(policy, need, now)
+  local live = { 'ZRANGEBYSCORE', policy.entries, '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT' }
+  local at = nil
+  if policy.kind ~= 'budget' then
+    live[7], live[8] = text(need - 1), '1'
+    at = tonumber(redis.call(unpack(live))[2])
+    if not at then
+      return -1
+    end
+  else
+    at = policy.span
+    local freed, offset, page = 0, 0, 1
+    while need <= policy.held and freed < need do
+      live[7], live[8] = text(offset), text(page)
+      local found = redis.call(unpack(live))
+      if #found == 0 then
+        break
+      end
+      for i = 1, #found, 2 do
+        freed = freed + amount_of(found[i])
+        if freed >= need then
+          at = math.min(at, tonumber(found[i + 1]))
+          break
+        end
+      end
+      -- Mostly the first hold is enough; where it is not, few more are.
+      offset, page = offset + page, 100
+    end
+  end
+  return math.max(at - now, 1)
+end
+
+-- Adds what is left and the wait until there is more to the answer.
+local function add_standing(answer, policy, now)
+  local reset = -1
+  if policy.limit > 0 and policy.used > 0 then
+    reset = wait_for(policy, math.max(policy.used - policy.limit, 0) + 1, now)
+  end
+  answer[#answer + 1] = math.max(policy.limit - policy.used, 0)
+  answer[#answer + 1] = reset
+end
+
+-- How long an account is kept: days after its reset, for calls that settle late.
+local function account_ttl(policy, now)
+  local ten_years, three_days = 315360000000, 259200000
+  return text(math.min(math.max(policy.span - now, 0), ten_years) + three_days)
+end

@@ -1,0 +1,85 @@
+-- Takes a place in every policy, or in none.
+--
+-- KEYS[1]  the call's marker, then the policies' keys
+-- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms the hold lives   ARGV[5] ms the marker lives   then the policies
+-- Answer: 1 or 0 (admitted or refused), then per policy: remaining, reset, wait.
+--   reset: ms until there is more, -1 for never   wait: -2 where it fits, else ms until it would, -1 for never
+
+local call_id, hold, hold_ttl = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = now_ms()
+local all = policies(2, 6)
+local known = redis.call('GET', KEYS[1])
+
+local function unit(policy)
+  -- A budget with nothing left admits nothing, not even what is free.
+  return policy.kind == 'budget' and math.max(hold, 1) or 1
+end
+
+local function sweep(policy)
+  for i = 1, #policy.expired, 500 do
+    redis.call('ZREM', policy.entries, unpack(policy.expired, i, math.min(i + 499, #policy.expired)))
+  end
+  redis.call('HINCRBY', policy.account, 'held', text(-policy.expired_amount))
+end
+
+local function take_place(policy, lives)
+  redis.call('ZREMRANGEBYSCORE', policy.entries, '-inf', text(now))
+  redis.call('ZADD', policy.entries, text(now + lives), call_id)
+  -- A minute more than needed; never less than an entry that is there already needs.
+  local ttl = lives + 60000
+  if policy.kind == 'window' or redis.call('PTTL', policy.entries) < ttl then
+    redis.call('PEXPIRE', policy.entries, text(ttl))
+  end
+  policy.used = policy.used + 1
+end
+
+local function take_money(policy)
+  if hold > 0 then
+    redis.call('ZADD', policy.entries, text(now + hold_ttl), call_id .. ':' .. text(hold))
+    redis.call('HINCRBY', policy.account, 'held', text(hold))
+    if policy.held == 0 then
+      -- The set, and perhaps the account, are new.
+      redis.call('PEXPIRE', policy.entries, text(tonumber(account_ttl(policy, now)) + hold_ttl))
+      redis.call('PEXPIRE', policy.account, text(tonumber(account_ttl(policy, now)) + hold_ttl))
+    end
+  end
+  policy.held = policy.held + hold
+  policy.used = policy.used + hold
+end
+
+local admitted = true
+for _, policy in ipairs(all) do
+  read(policy, now)
+  if policy.expired and #policy.expired > 0 then
+    sweep(policy)
+  end
+  policy.fits = known or policy.used + unit(policy) <= policy.limit
+  admitted = admitted and policy.fits
+end
+
+if admitted and not known then
+  for _, policy in ipairs(all) do
+    if policy.kind == 'window' then
+      take_place(policy, policy.span)
+    elseif policy.kind == 'in_flight' then
+      take_place(policy, hold_ttl)
+    else
+      take_money(policy)
+    end
+  end
+  redis.call('SET', KEYS[1], 'held:' .. text(hold), 'PX', ARGV[5])
+end
+
+local answer = { admitted and 1 or 0 }
+for _, policy in ipairs(all) do
+  add_standing(answer, policy, now)
+  local wait = -2
+  if not policy.fits then
+    wait = -1
+    if unit(policy) <= policy.limit then
+      wait = wait_for(policy, policy.used + unit(policy) - policy.limit, now)
+    end
+  end
+  answer[#answer + 1] = wait
+end
+return answer

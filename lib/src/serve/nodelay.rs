@@ -1,0 +1,39 @@
+//! TCP_NODELAY on the runtime's sockets.
+//!
+//! `vercel_runtime` 2.4.1 accepts connections without it. On a kept-alive connection Nagle's algorithm and the
+//! peer's delayed acknowledgement then hold back the second small write of every answer for 40 ms (measured). The
+//! listener is out of reach, but not its descriptor: accepted sockets inherit the option from it on Linux.
+
+use std::sync::Once;
+
+use rustix::{
+    net::sockopt,
+    process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open},
+};
+
+/// The runtime's sockets are among the first descriptors of a process that has opened little else.
+const DESCRIPTORS: std::ops::Range<i32> = 3..64;
+
+/// Sets the option on the listener, once it is there.
+pub(super) async fn set_on_listener() {
+    set_on_all();
+}
+
+/// A client may have connected between the runtime's word that it serves and [`set_on_listener`]: its socket has
+/// inherited nothing. It is open when the first request arrives.
+pub(super) fn set_on_early_connections() {
+    static FIRST_REQUEST: Once = Once::new();
+    FIRST_REQUEST.call_once(set_on_all);
+}
+
+/// Sets the option on every socket of this process: none of them wants its small writes held back. Where the kernel
+/// refuses, nothing is lost but the 40 ms.
+fn set_on_all() {
+    let Ok(own) = pidfd_open(getpid(), PidfdFlags::empty()) else { return };
+    for descriptor in DESCRIPTORS {
+        if let Ok(copy) = pidfd_getfd(&own, descriptor, PidfdGetfdFlags::empty()) {
+            // Anything that is no TCP socket answers with an error.
+            let _ = sockopt::set_tcp_nodelay(&copy, true);
+        }
+    }
+}

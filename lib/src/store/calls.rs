@@ -1,0 +1,63 @@
+//! The ledger's first half: the row that is written before Claude hears of the call.
+
+use super::{Statement, Store, StoreError, Value};
+
+/// A call that is about to be made.
+#[derive(Clone, Debug)]
+pub struct NewCall<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Who asks.
+    pub owner: &'a str,
+    /// The plan in force.
+    pub plan: &'a str,
+    /// `chat` or `messages`.
+    pub route: &'a str,
+    /// The conversation, for `chat`.
+    pub conversation_id: Option<&'a str>,
+    /// The model as asked for.
+    pub model_requested: &'a str,
+    /// The model whose price holds.
+    pub model: &'a str,
+    /// The prices that the ceiling was made with.
+    pub price_version: &'a str,
+    /// The hold's amount.
+    pub ceiling_nanousd: i64,
+    /// What was held, as JSON, so that it can be freed without this process.
+    pub hold: &'a str,
+    /// When.
+    pub created_ms: i64,
+}
+
+impl Store {
+    /// Writes the row of a call without a conversation, in state `reserved`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the call must not be made then.
+    pub async fn begin_call(&self, call: &NewCall<'_>) -> Result<(), StoreError> {
+        const SQL: &str = concat!(
+            "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, ",
+            "ceiling_nanousd, hold, created_ms, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, ",
+            "cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) ",
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'reserved', 0, 0, 0, 0, 0, 0, 0, 0)"
+        );
+        self.rows(Statement { sql: SQL, params: params(call) }).await.map(drop)
+    }
+}
+
+/// The values of a new row, in the order of its first eleven columns.
+pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
+    vec![
+        call.id.into(),
+        call.owner.into(),
+        call.plan.into(),
+        call.route.into(),
+        call.conversation_id.into(),
+        call.model_requested.into(),
+        call.model.into(),
+        call.price_version.into(),
+        call.ceiling_nanousd.into(),
+        call.hold.into(),
+        call.created_ms.into(),
+    ]
+}

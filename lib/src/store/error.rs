@@ -1,0 +1,56 @@
+//! What can go wrong with the store.
+
+use std::fmt;
+
+use crate::{Code, Error};
+
+/// Which kind of constraint refused a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Constraint {
+    /// The key is taken.
+    Unique,
+    /// A value that must be there is not: how statements of one transaction say that their condition fails.
+    NotNull,
+    /// Another one.
+    Other,
+}
+
+/// Why a statement was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The URL cannot be read.
+    Malformed,
+    /// No answer: no connection, none free in time, or it broke.
+    Unavailable(String),
+    /// A constraint refused the row.
+    Refused(Constraint),
+    /// A fault of ours.
+    Failed(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed => f.write_str("the database URL cannot be read"),
+            Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+            Self::Refused(constraint) => write!(f, "a {constraint:?} constraint refused the row"),
+            Self::Failed(why) => write!(f, "the store failed: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::new(
+                Code::StoreUnavailable,
+                "The store does not answer at the moment; nothing was started. Try again.",
+            )
+            .retry_after_s(2)
+            .log(error),
+            error => Self::internal(error),
+        }
+    }
+}

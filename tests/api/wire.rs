@@ -1,0 +1,76 @@
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+
+use purser_tests::{deployment::Deployment, relay::CountingRelay, services, token};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_warm_chat_call_takes_one_redis_and_one_postgres_round_trip_before_claude() {
+    let mut deployment = Deployment::new().await;
+    let redis = CountingRelay::start(&services::redis_url());
+    let postgres = CountingRelay::start(&services::postgres_url());
+    let url = deployment.environment["DATABASE_URL"].replace(&services::postgres_url(), &postgres.url);
+    deployment.set("DATABASE_URL", &url);
+    deployment.set("REDIS_URL", &redis.url);
+    let token = token::mint("ann", "pro");
+    for _ in 0..2 {
+        deployment.chat(&token, json!({ "message": "warm up", "conversation_id": "c" })).await;
+    }
+    deployment.claude.next("gate=counted");
+    let (before_redis, before_postgres) = (redis.round_trips(), postgres.round_trips());
+    let body = json!({ "message": "Hi", "conversation_id": "c" });
+    let (response, ended) = deployment.call("POST", "/api/chat").bearer(&token).json(&body).open().await;
+    deployment.claude.gate_reached("counted").await;
+    assert_eq!((redis.round_trips() - before_redis, postgres.round_trips() - before_postgres), (1, 1));
+    deployment.claude.open_gate("counted");
+    response.text().await.unwrap();
+    ended().await;
+}
+
+/// The runtime accepts connections with Nagle's algorithm on; ours turns it off on the listener.
+#[tokio::test]
+async fn the_second_request_of_a_connection_is_not_held_back() {
+    let deployment = Deployment::new().await;
+    let token = token::mint("ann", "pro");
+    let function = deployment.function("chat");
+    let gaps = tokio::task::spawn_blocking(move || {
+        let mut socket = TcpStream::connect(("127.0.0.1", function.port())).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let body = json!({ "message": "[[standin: deltas=12 delta_ms=7]]" }).to_string();
+        let head = format!(
+            "POST /api/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut fastest = Vec::new();
+        for _ in 0..6 {
+            socket.write_all(head.as_bytes()).unwrap();
+            fastest.push(largest_gap(&mut socket));
+        }
+        fastest.split_off(1)
+    })
+    .await
+    .unwrap();
+    // A stall of Nagle's is 40 ms in every answer; a busy machine may delay some of them.
+    let least = gaps.iter().min().unwrap();
+    assert!(*least < Duration::from_millis(35), "{gaps:?}");
+}
+
+/// Reads one chunked answer and gives the longest time between two reads.
+fn largest_gap(socket: &mut TcpStream) -> Duration {
+    let (mut seen, mut buffer, mut largest, mut last) = (Vec::new(), [0_u8; 4096], Duration::ZERO, None::<Instant>);
+    loop {
+        let read = socket.read(&mut buffer).unwrap();
+        assert!(read > 0);
+        let now = Instant::now();
+        if let Some(last) = last.replace(now) {
+            largest = largest.max(now - last);
+        }
+        seen.extend_from_slice(&buffer[..read]);
+        if seen.ends_with(b"\r\n0\r\n\r\n") {
+            return largest;
+        }
+    }
+}

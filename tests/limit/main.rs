@@ -1,0 +1,15 @@
+//! One suite for every place where limits can live, and what the wire to Redis must survive.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod budgets;
+mod concurrency;
+mod hashes;
+mod official_client;
+mod outages;
+mod private_redis;
+mod rig;
+mod schedules;
+mod several;
+mod slots;
+mod windows;
+mod wire;

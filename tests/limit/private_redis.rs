@@ -1,0 +1,71 @@
+//! A Redis that a test may flush, lock and kill.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+};
+
+/// `redis-server` on a port of its own, keeping nothing; killed in the end.
+pub(crate) struct PrivateRedis {
+    port: u16,
+    server: Child,
+}
+
+impl PrivateRedis {
+    pub(crate) fn start() -> Self {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        Self { port, server: launch(port) }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// As a crash does it.
+    pub(crate) fn kill(&mut self) {
+        self.server.kill().unwrap();
+        self.server.wait().unwrap();
+    }
+
+    /// Again, empty, on the same port.
+    pub(crate) fn start_again(&mut self) {
+        self.server = launch(self.port);
+    }
+
+    /// A command from somebody else.
+    pub(crate) fn command(&self, args: &[&str]) {
+        let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
+        let mut command = redis::Cmd::new();
+        for arg in args {
+            command.arg(arg);
+        }
+        command.exec(&mut connection).unwrap();
+    }
+}
+
+impl Drop for PrivateRedis {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Returns once it accepts connections.
+fn launch(port: u16) -> Child {
+    let mut server = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .current_dir(std::env::temp_dir())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("redis-server is installed");
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("Ready to accept connections")), "redis-server did not start");
+    // It writes a few more lines; somebody has to read them.
+    std::thread::spawn(move || lines.count());
+    server
+}

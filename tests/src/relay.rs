@@ -1,0 +1,77 @@
+//! A relay between a function and a service that counts round trips: bursts of the client that are answered.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+/// A running relay.
+pub struct CountingRelay {
+    /// The service's URL, through the relay.
+    pub url: String,
+    round_trips: Arc<AtomicUsize>,
+}
+
+impl CountingRelay {
+    /// Starts a relay in front of a service on 127.0.0.1.
+    ///
+    /// # Panics
+    /// Where the URL has no such address.
+    pub fn start(service_url: &str) -> Self {
+        let address = service_url.split("127.0.0.1:").nth(1).unwrap();
+        let service_port: u16 = address.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let round_trips = Arc::new(AtomicUsize::new(0));
+        let counted = round_trips.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                relay(client, service_port, &counted);
+            }
+        });
+        let url = service_url.replace(&format!("127.0.0.1:{service_port}"), &format!("127.0.0.1:{port}"));
+        Self { url, round_trips }
+    }
+
+    /// Round trips so far.
+    pub fn round_trips(&self) -> usize {
+        self.round_trips.load(Ordering::SeqCst)
+    }
+}
+
+/// A round trip begins with the first bytes of the client after the service's last word.
+fn relay(client: TcpStream, service_port: u16, round_trips: &Arc<AtomicUsize>) {
+    let Ok(service) = TcpStream::connect(("127.0.0.1", service_port)) else { return };
+    let is_asking = Arc::new(AtomicBool::new(false));
+    for socket in [&client, &service] {
+        socket.set_nodelay(true).unwrap();
+    }
+    let (from_client, to_service) = (client.try_clone().unwrap(), service.try_clone().unwrap());
+    let (asking, counted) = (is_asking.clone(), round_trips.clone());
+    std::thread::spawn(move || {
+        pump(from_client, to_service, || {
+            if !asking.swap(true, Ordering::SeqCst) {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    });
+    std::thread::spawn(move || pump(service, client, || is_asking.store(false, Ordering::SeqCst)));
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, on_bytes: impl Fn()) {
+    let mut buffer = [0_u8; 65_536];
+    while let Ok(read) = from.read(&mut buffer) {
+        if read == 0 {
+            break;
+        }
+        on_bytes();
+        if to.write_all(&buffer[..read]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
