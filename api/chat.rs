@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use purser::{
     Ctx, Error,
     chat::{ChatBody, UiStream},
-    ctx::relay::ClientWire,
+    ctx::ClientWire,
     http::{self, Method, Request, Response},
     serve::{self, Route},
 };

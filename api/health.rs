@@ -1,7 +1,7 @@
 //! GET /api/health - Says that the deployment is alive; with the admin secret, how well.
 //!
-//! `?deep=1` asks the store and the limiter, and needs `Authorization: Bearer ADMIN_SECRET`.
-//! Errors: `forbidden`, `invalid_query`. Costs nothing.
+//! `?deep=1` asks the store and the limiter, and needs `Authorization: Bearer ADMIN_SECRET`; 503 where one of them
+//! does not answer. Errors: `forbidden`, `invalid_query`. Costs nothing; with `?deep=1` a round trip to each.
 
 use std::process::ExitCode;
 
@@ -29,5 +29,9 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
         return http::json(StatusCode::OK, &json!({ "status": "ok", "version": version }));
     }
     ctx.require_admin(&request)?;
-    http::json(StatusCode::OK, &json!({ "status": "ok", "version": version, "stage": ctx.stage() }))
+    let (status, word, checks) = match ctx.deep_check().await {
+        Ok(checks) => (StatusCode::OK, "ok", checks),
+        Err(checks) => (StatusCode::SERVICE_UNAVAILABLE, "degraded", checks),
+    };
+    http::json(status, &json!({ "status": word, "version": version, "checks": checks }))
 }

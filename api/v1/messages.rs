@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use purser::{
     Ctx, Error,
     claude::RequestFacts,
-    ctx::{messages_call, relay::ClientWire},
+    ctx::{ClientWire, messages_call},
     http::{self, Method, Request, Response},
     serve::{self, Route},
 };

@@ -150,3 +150,16 @@ async fn reasoning_and_unknown_blocks_pass_unharmed() {
     assert!(blocks.iter().any(|block| block["type"] == "thinking" && !block["signature"].as_str().unwrap().is_empty()));
     assert!(blocks.iter().any(|block| !["thinking", "text"].contains(&block["type"].as_str().unwrap())));
 }
+
+#[tokio::test]
+async fn no_answer_costs_more_than_what_was_held_for_it() {
+    let deployment = Deployment::new().await;
+    let token = token::mint("ann", "pro");
+    // The dearest that Claude may report for a plain chat: the whole answer, all of the prompt written for an hour, in `us`.
+    deployment.claude.next("geo=us tokens=100 cache_write_1h=9000");
+    let reply = deployment.chat(&token, json!({ "message": "x", "max_tokens": 100, "model": "claude-opus-5-5" })).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    let row = &deployment.ledger().await[0];
+    assert!(row.cost_nanousd.unwrap() >= (9_000 * 8_000 + 100 * 20_000) * 11 / 10, "{row:?}");
+    assert!(row.ceiling_nanousd >= row.cost_nanousd.unwrap(), "{row:?}");
+}

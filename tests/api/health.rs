@@ -9,5 +9,33 @@ async fn health_answers_everybody_and_its_depth_only_the_owner() {
     deployment.call("GET", "/api/health?deep=1").send().await.assert_problem(403, "forbidden");
     deployment.call("GET", "/api/health?deep=1").bearer("guess").send().await.assert_problem(403, "forbidden");
     let deep = deployment.call("GET", "/api/health?deep=1").bearer("the admin secret").send().await;
-    assert_eq!((deep.status, deep.json()["stage"].as_str()), (200, Some("development")));
+    let checks = deep.json()["checks"].clone();
+    assert_eq!((deep.status, &checks["store"]["ok"], &checks["limiter"]["ok"]), (200, &true.into(), &true.into()));
+}
+
+#[tokio::test]
+async fn a_deployment_whose_services_are_gone_says_so_and_starts_nothing() {
+    let mut deployment = Deployment::new().await;
+    let nowhere = format!("redis://127.0.0.1:{}", purser_tests::function::free_port());
+    deployment.set("REDIS_URL", &nowhere);
+    assert_eq!(deployment.call("GET", "/api/health").send().await.status, 200);
+    let deep = deployment.call("GET", "/api/health?deep=1").bearer("the admin secret").send().await;
+    assert_eq!((deep.status, deep.json()["status"].as_str()), (503, Some("degraded")));
+    assert_eq!(deep.json()["checks"]["limiter"]["code"], "limiter_unavailable");
+    let refused = deployment.chat("", serde_json::json!({ "message": "x" })).await;
+    refused.assert_problem(503, "limiter_unavailable");
+    assert!(!refused.header("retry-after").is_empty());
+    assert!(deployment.ledger().await.is_empty() && deployment.claude.requests().is_empty());
+}
+
+#[tokio::test]
+async fn without_a_store_no_call_starts_and_what_was_held_comes_back() {
+    let mut deployment = Deployment::new().await;
+    let port = purser_tests::function::free_port();
+    deployment.set("DATABASE_URL", &format!("postgres://purser@127.0.0.1:{port}/postgres"));
+    let token = purser_tests::token::mint("ann", "free");
+    for _ in 0..12 {
+        deployment.chat(&token, serde_json::json!({ "message": "x" })).await.assert_problem(503, "store_unavailable");
+    }
+    assert!(deployment.claude.requests().is_empty());
 }

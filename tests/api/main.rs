@@ -1,4 +1,5 @@
 //! Every route through its real binary, over HTTP, against real Postgres and Redis.
+#![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
 
 mod bad_input;
 mod chat;

@@ -1,11 +1,18 @@
 //! The owner of the deployment.
 
+use std::time::Instant;
+
 use ring::hmac;
+use serde_json::{Value, json};
 
 use super::Ctx;
 use crate::{
-    Code, Error, env,
+    Code, Error,
+    auth::Caller,
+    config::plans::PlanId,
+    env,
     http::{Request, headers::bearer},
+    store::Statement,
 };
 
 impl Ctx {
@@ -21,5 +28,33 @@ impl Ctx {
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"admin");
         let tag = hmac::sign(&key, secret.as_bytes());
         hmac::verify(&key, given.as_bytes(), tag.as_ref()).map_err(|_| refused())
+    }
+
+    /// Asks the store and the limiter, each once: whether they answer and how fast. `Err` holds the same figures
+    /// where one of them does not.
+    ///
+    /// # Errors
+    /// The figures, where something does not answer.
+    pub async fn deep_check(&self) -> Result<Value, Value> {
+        let store = timed(async {
+            self.store().await?.rows(Statement::new("select 'alive'", [])).await.map(drop).map_err(Error::from)
+        })
+        .await;
+        // Reading the limits of a caller who does not exist spends nothing and writes nothing.
+        let nobody = Caller::user("", PlanId::Free);
+        let limiter = timed(async { self.standings(&nobody).await.map(drop) }).await;
+        let is_well = store["ok"] == true && limiter["ok"] == true;
+        let figures = json!({ "store": store, "limiter": limiter, "stage": self.stage() });
+        if is_well { Ok(figures) } else { Err(figures) }
+    }
+}
+
+async fn timed(work: impl Future<Output = Result<(), Error>>) -> Value {
+    let from = Instant::now();
+    let done = work.await;
+    let took_us = u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match done {
+        Ok(()) => json!({ "ok": true, "took_us": took_us }),
+        Err(error) => json!({ "ok": false, "took_us": took_us, "code": error.code().as_str() }),
     }
 }

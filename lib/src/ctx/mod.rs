@@ -3,16 +3,19 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod client_wire;
 mod handles;
+mod pace;
 mod prepare;
 mod request_state;
 
 pub mod admission;
 pub mod call;
 pub mod identify;
-pub mod relay;
+mod relay;
 pub mod settle;
 
+pub use client_wire::ClientWire;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;

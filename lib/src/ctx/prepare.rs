@@ -42,6 +42,8 @@ impl Ctx {
             max_tokens: body.max_tokens,
             bound: InputBound {
                 input_tokens: plan.input_tokens_max.saturating_add(system_bytes),
+                // Where inference runs is not asked for, so it may run in `us`, which is dearer.
+                geo_us: true,
                 ..InputBound::default()
             },
         };
@@ -86,7 +88,7 @@ impl Ctx {
     }
 
     /// The stage, for the deep health check.
-    pub fn stage(&self) -> &'static str {
+    pub(super) fn stage(&self) -> &'static str {
         match self.config().stage {
             Stage::Development => "development",
             Stage::Preview => "preview",

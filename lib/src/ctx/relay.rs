@@ -1,9 +1,6 @@
 //! Claude's answer on its way to the client, in a task that outlives the client.
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -11,40 +8,20 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
-    Ctx,
-    admission::CALL_MAX_MS,
+    ClientWire, Ctx,
     call::OpenCall,
+    pace::{Client, Pace},
     settle::{Account, Course},
 };
 use crate::{
     Code, Error,
-    chat::{ChatReply, Finish, HEARTBEAT, ReplyMessage, UiStream, usage_json},
+    chat::{ChatReply, Finish, HEARTBEAT, ReplyMessage, usage_json},
     claude::{ClaudeError, Next, Observer, Outcome, UpstreamCall, UpstreamResponse},
     clock,
     config::plans::HangUp,
     cost::format_usd,
-    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, StreamSender, header, stream},
+    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header, stream},
 };
-
-/// A silent stream gets a heartbeat so often, which is also when a client that has left is noticed.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
-/// A stream that is silent for so long is given up. Claude sends pings in between.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
-/// A client that takes nothing for so long is treated as gone.
-const CLIENT_STALL_MAX: Duration = Duration::from_secs(20);
-
-/// What the client is sent.
-pub enum ClientWire {
-    /// The AI SDK's UI message stream.
-    Ui(UiStream),
-    /// One JSON answer of the chat route.
-    Json,
-    /// Claude's own bytes, as they come.
-    Bytes {
-        /// Whether they are an event stream.
-        is_stream: bool,
-    },
-}
 
 struct Relay {
     ctx: Ctx,
@@ -117,9 +94,9 @@ impl Relay {
     async fn pass_stream(&mut self, mut upstream: UpstreamResponse, head: Head) {
         let (sender, body) = stream();
         let response = self.stream_head(&upstream, body);
-        let mut client = Client { sender: Some(sender) };
+        let mut client = Client::new(sender);
         if head.send(Ok(response)).is_err() {
-            client.sender = None;
+            client.leave();
         }
         client.send(self.opening()).await;
         let mut pace = Pace::default();
@@ -309,49 +286,5 @@ impl Relay {
             }
             (None, _) => Error::new(Code::ClaudeUnavailable, "Claude's answer broke off. Try again."),
         }
-    }
-}
-
-/// The client's end of the stream.
-struct Client {
-    sender: Option<StreamSender>,
-}
-
-impl Client {
-    async fn send(&mut self, bytes: Bytes) {
-        let Some(sender) = self.sender.as_ref().filter(|_| !bytes.is_empty()) else { return };
-        if sender.send_timeout(bytes, CLIENT_STALL_MAX).await.is_err() {
-            self.sender = None;
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.sender.as_ref().is_none_or(StreamSender::is_closed)
-    }
-}
-
-/// How long an answer may take, and how long it may be silent.
-struct Pace {
-    until: Instant,
-    heard: Instant,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        let now = Instant::now();
-        Self { until: now + Duration::from_millis(CALL_MAX_MS), heard: now }
-    }
-}
-
-impl Pace {
-    async fn next(&mut self, upstream: &mut UpstreamResponse) -> Result<Next, ClaudeError> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let next = upstream.next(left.min(HEARTBEAT_EVERY)).await?;
-        if next != Next::Silence {
-            self.heard = Instant::now();
-        } else if left <= HEARTBEAT_EVERY || self.heard.elapsed() >= SILENCE_MAX {
-            return Err(ClaudeError::Timeout);
-        }
-        Ok(next)
     }
 }

@@ -25,7 +25,7 @@ pub fn network(headers: &HeaderMap, source: AddressSource) -> IpAddr {
     let address = match source {
         AddressSource::Vercel => text("x-vercel-forwarded-for").or_else(|| text("x-real-ip")),
         AddressSource::Proxy => text("x-real-ip").or_else(|| {
-            let hops = headers.get_all("x-forwarded-for").iter().last()?.to_str().ok()?;
+            let hops = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
             hops.rsplit(',').next().map(str::trim)
         }),
         AddressSource::Socket => None,

@@ -42,7 +42,7 @@ impl Default for PostgresOptions {
 /// A Postgres pool that opens nothing before it is used.
 #[derive(Clone)]
 pub struct PostgresStore {
-    config: tokio_postgres::Config,
+    config: Box<tokio_postgres::Config>,
     options: PostgresOptions,
     pool: Arc<OnceLock<Pool>>,
     used_ms: Arc<AtomicI64>,
@@ -60,7 +60,12 @@ impl PostgresStore {
         config.connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("purser");
-        Ok(Self { config, options, pool: Arc::default(), used_ms: Arc::new(AtomicI64::new(i64::MAX)) })
+        Ok(Self {
+            config: Box::new(config),
+            options,
+            pool: Arc::default(),
+            used_ms: Arc::new(AtomicI64::new(i64::MAX)),
+        })
     }
 
     pub(super) async fn warm(&self) {
@@ -88,7 +93,12 @@ impl PostgresStore {
     /// Runs statements that take no values, such as a migration, as one simple query.
     pub(super) async fn script(&self, sql: &str) -> Result<(), StoreError> {
         let connection = self.connection().await.map_err(|error| error.told)?;
-        connection.batch_execute(sql).await.map_err(|error| Attempt::failed(&error).told)
+        let done = connection.batch_execute(sql).await;
+        if done.is_err() {
+            // A script that fails stops before its own end of transaction.
+            let _ = connection.batch_execute("rollback").await;
+        }
+        done.map_err(|error| Attempt::failed(&error).told)
     }
 
     async fn try_rows(&self, statement: &Statement) -> Result<Vec<Row>, Attempt> {
@@ -143,7 +153,7 @@ impl PostgresStore {
         }
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new((*crate::net::tls_config()).clone());
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(self.config.clone(), tls, recycling);
+        let manager = Manager::from_config((*self.config).clone(), tls, recycling);
         let pool = Pool::builder(manager)
             .max_size(self.options.pool_max)
             .wait_timeout(Some(self.options.wait_max))

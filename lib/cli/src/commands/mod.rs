@@ -1,5 +1,6 @@
 //! The command line. A new command is one file here and one line in [`COMMANDS`].
 
+mod migrate;
 mod options;
 mod serve;
 mod standin;
@@ -22,7 +23,7 @@ pub(crate) struct Command {
     pub(crate) run: fn(Arguments, Terminal) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: &[Command] = &[serve::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
+const COMMANDS: &[Command] = &[serve::COMMAND, migrate::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
 
 /// Why a command stopped.
 pub(crate) enum Failure {

@@ -1,0 +1,71 @@
+//! How fast an answer comes and goes: silence on Claude's side, a stall on the client's.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::admission::CALL_MAX_MS;
+use crate::{
+    claude::{ClaudeError, Next, UpstreamResponse},
+    http::StreamSender,
+};
+
+/// A silent stream gets a heartbeat so often, which is also when a client that has left is noticed.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
+/// A stream that is silent for so long is given up. Claude sends pings in between.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
+/// A client that takes nothing for so long is treated as gone.
+const CLIENT_STALL_MAX: Duration = Duration::from_secs(20);
+
+/// The client's end of the stream.
+pub(super) struct Client {
+    sender: Option<StreamSender>,
+}
+
+impl Client {
+    pub(super) fn new(sender: StreamSender) -> Self {
+        Self { sender: Some(sender) }
+    }
+
+    /// Nobody reads any more.
+    pub(super) fn leave(&mut self) {
+        self.sender = None;
+    }
+
+    pub(super) async fn send(&mut self, bytes: Bytes) {
+        let Some(sender) = self.sender.as_ref().filter(|_| !bytes.is_empty()) else { return };
+        if sender.send_timeout(bytes, CLIENT_STALL_MAX).await.is_err() {
+            self.leave();
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.sender.as_ref().is_none_or(StreamSender::is_closed)
+    }
+}
+
+/// How long an answer may take, and how long it may be silent.
+pub(super) struct Pace {
+    until: Instant,
+    heard: Instant,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { until: now + Duration::from_millis(CALL_MAX_MS), heard: now }
+    }
+}
+
+impl Pace {
+    pub(super) async fn next(&mut self, upstream: &mut UpstreamResponse) -> Result<Next, ClaudeError> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let next = upstream.next(left.min(HEARTBEAT_EVERY)).await?;
+        if next != Next::Silence {
+            self.heard = Instant::now();
+        } else if left <= HEARTBEAT_EVERY || self.heard.elapsed() >= SILENCE_MAX {
+            return Err(ClaudeError::Timeout);
+        }
+        Ok(next)
+    }
+}
