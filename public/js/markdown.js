@@ -1,4 +1,4 @@
-// The Markdown that Claude writes, as DOM nodes: never through innerHTML. While an answer streams in, blocks that have
+// The Markdown that Claude writes, as DOM nodes: never as markup. While an answer streams in, blocks that have
 // not changed are left alone, so that a selection in them stays and long answers cost little.
 
 import { copyButton, el } from './dom.js';

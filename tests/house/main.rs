@@ -67,6 +67,8 @@ fn the_readme_tells_the_routes_as_their_files_do() {
         let row = format!("| `{file}` | {route} | {sentence} |");
         assert!(readme.contains(&row), "README.md has no row\n{row}");
     }
+    let told = readme.lines().filter(|line| line.starts_with("| `api/")).count();
+    assert_eq!(told, routes().len(), "README.md tells of a route that is not there");
 }
 
 #[test]
@@ -138,6 +140,40 @@ fn locks_name_no_registry_host() {
 }
 
 #[test]
+fn variables_are_read_in_one_place() {
+    let reads = ["env::var(", "env::var_os(", "env::vars("];
+    for file in rust_files().into_iter().filter(|file| file.starts_with("api/") || file.starts_with("lib/src/")) {
+        let text = read(&file);
+        let found = reads.iter().find(|call| text.contains(*call));
+        assert!(found.is_none() || file == "lib/src/env.rs", "{file} reads the environment past purser::env");
+    }
+}
+
+#[test]
+fn the_platforms_file_is_json() {
+    let settings: serde_json::Value = serde_json::from_str(&read("vercel.json")).unwrap();
+    assert!(settings.get("functions").is_some_and(serde_json::Value::is_object));
+}
+
+#[test]
 fn the_page_exists_or_vercel_would_publish_the_sources() {
     assert!(root().join("public/index.html").is_file());
+}
+
+/// The policy in vercel.json would block what is inline; text of others must never become markup.
+#[test]
+fn the_page_asks_nobody_else_and_has_nothing_inline() {
+    let markup = ["<style", " style=", " onclick=", " onload=", "javascript:", "src=\"http", "href=\"http", "url(http"];
+    let code =
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "localStorage"];
+    for file in tracked().into_iter().filter(|file| file.starts_with("public/")) {
+        let text = read(&file);
+        let unwanted = if file.ends_with(".js") { &code[..] } else { &markup[..] };
+        for word in unwanted {
+            assert!(!text.contains(word), "{file}: {word}");
+        }
+        let tags = text.split("<script").skip(1).filter_map(|script| script.split('>').next());
+        let inline = tags.filter(|tag| !tag.contains("src=\"/")).count() > 0;
+        assert!(!file.ends_with(".html") || !inline, "{file}: a script without src");
+    }
 }

@@ -1,11 +1,14 @@
 //! The body of `POST /api/chat`: the AI SDK's, or a plain one.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::{Code, Error};
+use super::{
+    json::{Node, Object, refuse},
+    title,
+    ui_message::UiMessage,
+};
+use crate::Error;
 
-/// The longest conversation or message id that a client may choose.
-const ID_MAX_BYTES: usize = 200;
 /// Earlier messages that are taken over from a client's own history, at most: the newest.
 const SEED_MAX: usize = 40;
 /// Output tokens beyond this are a mistake, whatever the model.
@@ -37,7 +40,7 @@ pub enum ChatTurnBody {
     Submit(ChatMessage),
     /// A message, and all behind it, is replaced.
     Edit {
-        /// The message that is replaced.
+        /// The message that is replaced: the client's id or ours.
         target: String,
         /// The message in its place.
         message: ChatMessage,
@@ -61,94 +64,76 @@ pub struct ChatMessage {
 }
 
 impl ChatBody {
-    /// Reads a body.
+    /// Reads a body: the AI SDK's (`id`, `messages`, `trigger`?, `messageId`?), also with one `message` in place of
+    /// `messages` as its guides on storing messages have it, or the plain one.
     ///
     /// # Errors
     /// `invalid_json` with the place, or `invalid_body` with a pointer (RFC 6901).
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let body = match serde_json::from_slice(bytes) {
-            Ok(Value::Object(body)) => body,
-            Ok(_) => return Err(misfit("", "The body must be a JSON object.")),
-            Err(error) => {
-                let at = format!("line {}, column {}", error.line(), error.column());
-                return Err(Error::new(Code::InvalidJson, format!("The body is not JSON in UTF-8: see {at}.")));
-            }
-        };
-        if body.contains_key("messages") { Self::from_ai_sdk(&body) } else { Self::from_plain(&body) }
+        let body = Node::document(bytes)?.object()?;
+        let is_sdk = body.get("messages")?.is_some()
+            || body.get("trigger")?.is_some()
+            || body.get("message")?.is_some_and(|message| message.is_object());
+        if is_sdk { Self::from_ai_sdk(&body) } else { Self::from_plain(&body) }
     }
 
-    fn from_plain(body: &Map<String, Value>) -> Result<Self, Error> {
-        if let Some(unknown) = body.keys().find(|name| !PLAIN_FIELDS.contains(&name.as_str())) {
-            let known = PLAIN_FIELDS.join(", ");
-            let pointer = format!("/{}", unknown.replace('~', "~0").replace('/', "~1"));
-            return Err(misfit(&pointer, &format!("This field is not known. The body takes {known}.")));
-        }
-        let message = match body.get("message") {
-            Some(Value::String(text)) if !text.trim().is_empty() => user_text(text, None),
-            Some(Value::String(_)) => return Err(misfit("/message", "The message is empty.")),
-            Some(_) => return Err(misfit("/message", "`message` must be a text.")),
-            None => return Err(misfit("/message", "`message` is missing.")),
-        };
-        let conversation_id = optional_id(body, "conversation_id")?;
-        Self::with_options(body, conversation_id, ChatTurnBody::Submit(message), Vec::new())
+    fn from_plain(body: &Object<'_>) -> Result<Self, Error> {
+        body.only(&PLAIN_FIELDS)?;
+        let text = body.require("message")?.words()?;
+        let content = vec![json!({ "type": "text", "text": text })];
+        let turn = ChatTurnBody::Submit(ChatMessage { client_id: None, role: "user", content });
+        Self::with_options(body, optional_id(body, "conversation_id")?, turn, Vec::new())
     }
 
-    fn from_ai_sdk(body: &Map<String, Value>) -> Result<Self, Error> {
-        let Some(Value::Array(messages)) = body.get("messages") else {
-            return Err(misfit("/messages", "`messages` must be a list."));
+    fn from_ai_sdk(body: &Object<'_>) -> Result<Self, Error> {
+        let target = optional_id(body, "messageId")?;
+        let trigger = body.get("trigger")?;
+        let turn = match trigger.as_ref().map(Node::text).transpose()?.as_deref() {
+            None | Some("submit-message") => None,
+            Some("regenerate-message") => Some(ChatTurnBody::Regenerate { target: target.clone() }),
+            Some(_) => return Err(refuse("/trigger", "`trigger` must be submit-message or regenerate-message.")),
         };
         let conversation_id = optional_id(body, "id")?;
-        let target = optional_id(body, "messageId")?;
-        let trigger = match body.get("trigger") {
-            None | Some(Value::Null) => "submit-message",
-            Some(Value::String(trigger)) => trigger,
-            Some(_) => return Err(misfit("/trigger", "`trigger` must be a text.")),
+        let messages = read_messages(body)?;
+        // An answer is made again only where the conversation is stored, so no history counts then.
+        let (turn, earlier) = match turn {
+            None => submit(&messages, target)?,
+            Some(turn) => (turn, [].as_slice()),
         };
-        let (turn, seed) = match trigger {
-            "submit-message" => {
-                let Some((last, earlier)) = messages.split_last() else {
-                    return Err(misfit("/messages", "`messages` must not be empty."));
-                };
-                let at = format!("/messages/{}", earlier.len());
-                if last.get("role").and_then(Value::as_str) != Some("user") {
-                    return Err(misfit(&format!("{at}/role"), "The last message must be the user's."));
-                }
-                let message = user_message(last, &at)?;
-                let turn = match target {
-                    Some(target) => ChatTurnBody::Edit { target, message },
-                    None => ChatTurnBody::Submit(message),
-                };
-                (turn, seed(earlier))
-            }
-            "regenerate-message" => (ChatTurnBody::Regenerate { target }, Vec::new()),
-            _ => return Err(misfit("/trigger", "`trigger` must be submit-message or regenerate-message.")),
-        };
-        Self::with_options(body, conversation_id, turn, seed)
+        let mut all = Self::with_options(body, conversation_id, turn, seed(earlier)?)?;
+        all.add_instructions(&messages)?;
+        Ok(all)
     }
 
     fn with_options(
-        body: &Map<String, Value>,
+        body: &Object<'_>,
         conversation_id: Option<String>,
         turn: ChatTurnBody,
         seed: Vec<ChatMessage>,
     ) -> Result<Self, Error> {
-        let max_tokens = match body.get("max_tokens") {
-            None | Some(Value::Null) => None,
-            Some(value) => {
-                Some(value.as_u64().filter(|tokens| (1..=MAX_TOKENS_BOUND).contains(tokens)).ok_or_else(|| {
-                    misfit(
-                        "/max_tokens",
-                        "`max_tokens` must be a whole number, one or more, within what models can do.",
-                    )
-                })?)
+        let words = |name| body.get(name)?.map(|node| node.words()).transpose();
+        Ok(Self {
+            conversation_id,
+            turn,
+            seed,
+            model: words("model")?,
+            max_tokens: body.get("max_tokens")?.map(|node| node.count(MAX_TOKENS_BOUND)).transpose()?,
+            system: words("system")?,
+        })
+    }
+
+    /// System messages are instructions, which are not stored: they come with every request.
+    fn add_instructions(&mut self, messages: &[UiMessage<'_>]) -> Result<(), Error> {
+        for message in messages.iter().filter(|message| message.role == "system") {
+            for block in message.past()?.into_iter().flat_map(|message| message.content) {
+                let text = block["text"].as_str().unwrap_or_default();
+                self.system = Some(match self.system.take() {
+                    Some(system) => format!("{system}\n\n{text}"),
+                    None => text.to_owned(),
+                });
             }
-        };
-        let text = |name: &str| match body.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.clone())),
-            Some(_) => Err(misfit(&format!("/{name}"), &format!("`{name}` must be a text that is not empty."))),
-        };
-        Ok(Self { conversation_id, turn, seed, model: text("model")?, max_tokens, system: text("system")? })
+        }
+        Ok(())
     }
 
     /// How long the turn's message is, as it is stored and sent: a bound of its tokens.
@@ -167,89 +152,48 @@ impl ChatBody {
             ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => self.seed.first().unwrap_or(message),
             ChatTurnBody::Regenerate { .. } => return String::new(),
         };
-        let text =
-            message.content.iter().find_map(|block| block.get("text").and_then(Value::as_str)).unwrap_or_default();
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        line.chars().take(80).collect()
+        title::of_text(message.content.iter().find_map(|block| block["text"].as_str()).unwrap_or_default())
     }
 }
 
-/// The user's message of the turn: every part that is the user's own counts, or is refused by name.
-fn user_message(message: &Value, at: &str) -> Result<ChatMessage, Error> {
-    let client_id = match message.get("id") {
-        None | Some(Value::Null) => None,
-        Some(id) => Some(id_text(id, &format!("{at}/id"))?),
+fn read_messages<'a>(body: &Object<'a>) -> Result<Vec<UiMessage<'a>>, Error> {
+    let nodes = match (body.get("messages")?, body.get("message")?) {
+        (Some(_), Some(message)) => return Err(message.refuse("Send either `message` or `messages`.")),
+        (Some(messages), None) => messages.array()?,
+        (None, Some(message)) => vec![message],
+        (None, None) => Vec::new(),
     };
-    let Some(Value::Array(parts)) = message.get("parts") else {
-        return Err(misfit(&format!("{at}/parts"), "`parts` must be a list."));
+    nodes.iter().map(UiMessage::read).collect()
+}
+
+/// `submit-message`: the last message is new. With a `messageId` it takes that message's place: it is the one with this
+/// id, or, where a client sends a new id along, the last one.
+fn submit<'m, 'a>(
+    messages: &'m [UiMessage<'a>],
+    target: Option<String>,
+) -> Result<(ChatTurnBody, &'m [UiMessage<'a>]), Error> {
+    let named = messages.iter().rposition(|message| target.is_some() && message.id == target);
+    let position = named.unwrap_or(messages.len().saturating_sub(1));
+    let message =
+        messages.get(position).ok_or_else(|| refuse("/messages", "There is no message to answer."))?.turn()?;
+    let turn = match target {
+        Some(target) => ChatTurnBody::Edit { target, message },
+        None => ChatTurnBody::Submit(message),
     };
-    let mut content = Vec::new();
-    for (index, part) in parts.iter().enumerate() {
-        match part.get("type").and_then(Value::as_str) {
-            Some("text") => match part.get("text") {
-                Some(Value::String(text)) if text.trim().is_empty() => {}
-                Some(Value::String(text)) => content.push(json!({ "type": "text", "text": text })),
-                _ => return Err(misfit(&format!("{at}/parts/{index}/text"), "`text` must be a text.")),
-            },
-            Some("file") => {
-                return Err(misfit(&format!("{at}/parts/{index}"), "Files are not taken yet; nothing was sent."));
-            }
-            Some(_) => {}
-            None => return Err(misfit(&format!("{at}/parts/{index}/type"), "`type` is missing.")),
-        }
-    }
-    if content.is_empty() {
-        return Err(misfit(&format!("{at}/parts"), "The message is empty."));
-    }
-    Ok(ChatMessage { client_id, role: "user", content })
+    Ok((turn, messages.get(..position).unwrap_or_default()))
 }
 
 /// The client's history as far as it is text of user and assistant; the rest is not ours to believe.
-fn seed(messages: &[Value]) -> Vec<ChatMessage> {
-    let newest = messages.get(messages.len().saturating_sub(SEED_MAX)..).unwrap_or_default();
-    let mut seed: Vec<_> = newest.iter().filter_map(seed_message).collect();
+fn seed(messages: &[UiMessage<'_>]) -> Result<Vec<ChatMessage>, Error> {
+    let said: Vec<_> = messages.iter().filter(|message| message.role != "system").collect();
+    let newest = said.get(said.len().saturating_sub(SEED_MAX)..).unwrap_or_default();
     // Claude's conversations begin with the user.
-    let first_user = seed.iter().position(|message| message.role == "user").unwrap_or(seed.len());
-    seed.drain(..first_user);
-    seed
+    let from_user = newest.iter().skip_while(|message| message.role != "user");
+    from_user.filter_map(|message| message.past().transpose()).collect()
 }
 
-fn seed_message(message: &Value) -> Option<ChatMessage> {
-    let role = match message.get("role")?.as_str()? {
-        "user" => "user",
-        "assistant" => "assistant",
-        _ => return None,
-    };
-    let text = |part: &Value| {
-        let text = part.get("text")?.as_str()?;
-        let is_text = part.get("type")?.as_str()? == "text" && !text.trim().is_empty();
-        is_text.then(|| json!({ "type": "text", "text": text }))
-    };
-    let content: Vec<_> = message.get("parts")?.as_array()?.iter().filter_map(text).collect();
-    let client_id = message.get("id").and_then(|id| id_text(id, "").ok());
-    (!content.is_empty()).then_some(ChatMessage { client_id, role, content })
-}
-
-fn user_text(text: &str, client_id: Option<String>) -> ChatMessage {
-    ChatMessage { client_id, role: "user", content: vec![json!({ "type": "text", "text": text })] }
-}
-
-fn optional_id(body: &Map<String, Value>, name: &str) -> Result<Option<String>, Error> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => id_text(value, &format!("/{name}")).map(Some),
-    }
-}
-
-fn id_text(value: &Value, pointer: &str) -> Result<String, Error> {
-    let text = value.as_str().filter(|text| (1..=ID_MAX_BYTES).contains(&text.len()));
-    text.filter(|text| !text.chars().any(char::is_control)).map(str::to_owned).ok_or_else(|| {
-        misfit(pointer, &format!("An id must be a text of 1 to {ID_MAX_BYTES} bytes without control characters."))
-    })
-}
-
-fn misfit(pointer: &str, sentence: &str) -> Error {
-    Error::new(Code::InvalidBody, sentence).pointer(pointer)
+fn optional_id(body: &Object<'_>, name: &str) -> Result<Option<String>, Error> {
+    body.get(name)?.map(|node| node.id()).transpose()
 }
 
 #[cfg(test)]

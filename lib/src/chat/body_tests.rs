@@ -1,4 +1,5 @@
 use super::*;
+use crate::Code;
 
 fn refused(body: &str) -> String {
     let error = ChatBody::parse(body.as_bytes()).unwrap_err();
@@ -61,9 +62,112 @@ fn what_does_not_fit_is_told_with_an_exact_pointer() {
         (r#"{"messages":[{"role":"user","parts":[{"type":"text","text":""}]}]}"#, "/messages/0/parts"),
         (r#"{"messages":[{"role":"user","parts":[{"type":"file","url":"data:"}]}]}"#, "/messages/0/parts/0"),
         (r#"{"messages":[1],"trigger":"x"}"#, "/trigger"),
+        (r#"{"message":"\ud800"}"#, "/message"),
+        (r#"{"message":"a","system":["b"]}"#, "/system"),
+        (r#"{"message":"a","conversation_id":"a\u0000b"}"#, "/conversation_id"),
+        (r#"{"messages":[],"message":{"role":"user","parts":[]}}"#, "/message"),
+        (r#"{"message":{"role":"user","parts":[{"type":"text","text":3}]}}"#, "/message/parts/0/text"),
+        (r#"{"messages":[{"role":"tool","parts":[]}]}"#, "/messages/0/role"),
+        (r#"{"messages":[{"id":5,"role":"user","parts":[]}]}"#, "/messages/0/id"),
+        (r#"{"messages":[{"role":"user","parts":["hi"]}]}"#, "/messages/0/parts/0"),
+        (r#"{"messages":[{"role":"user","parts":[{"text":"hi"}]}]}"#, "/messages/0/parts/0/type"),
     ] {
         assert_eq!(refused(body), pointer, "{body}");
     }
     assert_eq!(ChatBody::parse(b"{\"message\":").unwrap_err().code(), Code::InvalidJson);
     assert_eq!(ChatBody::parse(b"{\"message\":\"\xff\"}").unwrap_err().code(), Code::InvalidJson);
+}
+
+#[test]
+fn a_key_given_twice_is_refused_where_it_counts() {
+    for (body, pointer) in [
+        (r#"{"message":"a","message":"b"}"#, "/message"),
+        (r#"{"message":"a","mess\u0061ge":"b"}"#, "/message"),
+        (r#"{"message":"a","max_tokens":1,"max_tokens":2}"#, "/max_tokens"),
+        (r#"{"id":"a","id":"b","messages":[{"role":"user","parts":[{"type":"text","text":"x"}]}]}"#, "/id"),
+        (
+            r#"{"messages":[{"role":"user","parts":[{"type":"text","text":"x","text":"y"}]}]}"#,
+            "/messages/0/parts/0/text",
+        ),
+    ] {
+        assert_eq!(refused(body), pointer, "{body}");
+    }
+    let own = r#"{"mine":1,"mine":2,"messages":[{"role":"user","parts":[{"type":"text","text":"x"}]}]}"#;
+    assert!(ChatBody::parse(own.as_bytes()).is_ok());
+}
+
+fn said(id: &str, role: &str, text: &str) -> Value {
+    json!({ "id": id, "role": role, "parts": [{ "type": "text", "text": text }] })
+}
+
+fn parse(body: Value) -> ChatBody {
+    ChatBody::parse(body.to_string().as_bytes()).unwrap()
+}
+
+fn texts(messages: &[ChatMessage]) -> Vec<&str> {
+    messages.iter().flat_map(|message| &message.content).map(|block| block["text"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn only_the_last_message_need_be_sent() {
+    let ChatTurnBody::Submit(message) = parse(json!({"id": "c", "message": said("u", "user", "Hi")})).turn else {
+        panic!("not a submit")
+    };
+    assert_eq!((message.client_id.as_deref(), &message.content[0]["text"]), (Some("u"), &json!("Hi")));
+    let again = parse(json!({"id": "c", "trigger": "regenerate-message", "messageId": "a"}));
+    assert_eq!(again.turn, ChatTurnBody::Regenerate { target: Some("a".into()) });
+}
+
+#[test]
+fn an_edited_message_is_the_one_that_is_named() {
+    let history = [said("u", "user", "One"), said("a", "assistant", "Uno"), said("v", "user", "Two")];
+    let edit = parse(json!({"messages": history, "messageId": "u"}));
+    let ChatTurnBody::Edit { target, message } = edit.turn else { panic!("not an edit") };
+    assert_eq!((target.as_str(), &message.content[0]["text"], edit.seed.len()), ("u", &json!("One"), 0));
+    // Under a new id: the last one.
+    let edit = parse(json!({"messages": history, "messageId": "stored"}));
+    let ChatTurnBody::Edit { target, message } = edit.turn else { panic!("not an edit") };
+    assert_eq!((target.as_str(), &message.content[0]["text"], edit.seed.len()), ("stored", &json!("Two"), 2));
+    assert_eq!(refused(&json!({"messages": history, "messageId": "a"}).to_string()), "/messages/1/role");
+}
+
+#[test]
+fn system_messages_are_instructions_and_not_history() {
+    let messages = [said("s", "system", "Be brief."), said("u", "user", "Hi")];
+    let body = parse(json!({"messages": messages, "system": "Be kind."}));
+    assert_eq!((body.system.as_deref(), body.seed.len()), (Some("Be kind.\n\nBe brief."), 0));
+    let again = parse(json!({"messages": messages, "trigger": "regenerate-message"}));
+    assert_eq!(again.system.as_deref(), Some("Be brief."));
+}
+
+#[test]
+fn a_file_is_never_lost_in_silence() {
+    let file = json!({"type": "file", "mediaType": "application/pdf", "filename": "a.pdf", "url": "data:,"});
+    let with_file = json!({"id": "u", "role": "user", "parts": [{"type": "text", "text": "Read this"}, file]});
+    assert_eq!(refused(&json!({"messages": [with_file]}).to_string()), "/messages/0/parts/1");
+    let body = parse(json!({"messages": [with_file, said("v", "user", "Then without")]}));
+    assert_eq!(texts(&body.seed), ["Read this", "[A file, not read: a.pdf]"]);
+}
+
+#[test]
+fn what_is_not_ours_to_read_may_have_any_shape() {
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let text = r#"{"id":"u","role":"user","metadata":DEEP,"parts":[{"type":"tool-x","input":DEEP},{"type":"text","text":"Hi"}]}"#;
+    let body = format!(r#"{{"mine":{deep},"messages":[{}]}}"#, text.replace("DEEP", &deep));
+    assert!(ChatBody::parse(body.as_bytes()).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let _ = ChatBody::parse(&bytes);
+    }
+
+    #[test]
+    fn every_text_that_says_something_arrives_unharmed(text in ".*[a-z].*") {
+        let ChatTurnBody::Submit(message) = parse(json!({"messages": [said("u", "user", &text)]})).turn else {
+            panic!("not a submit")
+        };
+        proptest::prop_assert_eq!(&message.content, &[json!({"type": "text", "text": text})]);
+    }
 }

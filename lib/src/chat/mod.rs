@@ -5,8 +5,11 @@
 
 mod body;
 mod conversation;
+mod json;
 mod prompt;
 mod reply;
+mod title;
+mod ui_message;
 mod ui_stream;
 
 pub use body::{ChatBody, ChatMessage, ChatTurnBody};

@@ -1,9 +1,9 @@
 //! Claude's events as the AI SDK's UI message stream: only chunks that v5, v6 and v7 clients accept.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Write as _};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use super::Finish;
 
@@ -14,8 +14,17 @@ pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 /// closed, and it ends with one `finish` or one `error`.
 #[derive(Debug, Default)]
 pub struct UiStream {
-    open: Vec<(usize, Part)>,
+    open: Vec<Open>,
     stop_reason: Option<String>,
+}
+
+/// A block that has begun and not ended.
+#[derive(Debug)]
+struct Open {
+    index: usize,
+    part: Part,
+    /// A part begins with its first character: thinking that Claude does not show would be an empty box.
+    begun: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,38 +40,22 @@ struct Event<'a> {
     #[serde(default)]
     index: usize,
     #[serde(borrow)]
-    content_block: Option<Block<'a>>,
+    content_block: Option<Piece<'a>>,
     #[serde(borrow)]
-    delta: Option<Delta<'a>>,
+    delta: Option<Piece<'a>>,
 }
 
+/// A block's start or a delta. Text stays the JSON string that it is: valid on the way out exactly as it came.
 #[derive(Deserialize)]
-struct Block<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Delta<'a> {
+struct Piece<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    text: Option<Cow<'a, str>>,
+    text: Option<&'a RawValue>,
     #[serde(borrow)]
-    thinking: Option<Cow<'a, str>>,
+    thinking: Option<&'a RawValue>,
     #[serde(borrow)]
     stop_reason: Option<Cow<'a, str>>,
-}
-
-#[derive(Serialize)]
-struct Chunk<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delta: Option<&'a str>,
 }
 
 impl UiStream {
@@ -91,43 +84,46 @@ impl UiStream {
         }
     }
 
-    fn open_part(&mut self, index: usize, block: Option<Block<'_>>, out: &mut Vec<u8>) {
+    fn open_part(&mut self, index: usize, block: Option<Piece<'_>>, out: &mut Vec<u8>) {
         let Some(block) = block else { return };
+        self.close_part(index, out);
         let part = match &*block.kind {
             "text" => Part::Text,
             "thinking" => Part::Reasoning,
             _ => return,
         };
-        self.close_part(index, out);
-        self.open.push((index, part));
-        write(out, &Chunk { kind: part.start(), id: index.to_string(), delta: None });
-        if let Some(text) = block.text.filter(|text| !text.is_empty()) {
-            write(out, &Chunk { kind: part.delta(), id: index.to_string(), delta: Some(&text) });
-        }
+        self.open.push(Open { index, part, begun: false });
+        self.delta(index, Some(&block), out);
     }
 
-    fn delta(&mut self, index: usize, delta: Option<&Delta<'_>>, out: &mut Vec<u8>) {
-        let Some((_, part)) = self.open.iter().find(|(open, _)| *open == index) else { return };
+    fn delta(&mut self, index: usize, delta: Option<&Piece<'_>>, out: &mut Vec<u8>) {
+        let Some(open) = self.open.iter_mut().find(|open| open.index == index) else { return };
         let Some(delta) = delta else { return };
-        let text = match (part, &*delta.kind) {
-            (Part::Text, "text_delta") => &delta.text,
-            (Part::Reasoning, "thinking_delta") => &delta.thinking,
+        let said = match (open.part, &*delta.kind) {
+            (Part::Text, "text" | "text_delta") => delta.text,
+            (Part::Reasoning, "thinking" | "thinking_delta") => delta.thinking,
             _ => return,
         };
-        if let Some(text) = text.as_deref().filter(|text| !text.is_empty()) {
-            write(out, &Chunk { kind: part.delta(), id: index.to_string(), delta: Some(text) });
+        let Some(json) = said.map(RawValue::get).filter(|json| json.starts_with('"') && *json != "\"\"") else {
+            return;
+        };
+        if !open.begun {
+            open.begun = true;
+            write_part(out, open.part, "start", index, None);
         }
+        write_part(out, open.part, "delta", index, Some(json));
     }
 
     fn close_part(&mut self, index: usize, out: &mut Vec<u8>) {
-        if let Some(at) = self.open.iter().position(|(open, _)| *open == index) {
-            let (_, part) = self.open.remove(at);
-            write(out, &Chunk { kind: part.end(), id: index.to_string(), delta: None });
+        let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
+        let open = self.open.remove(at);
+        if open.begun {
+            write_part(out, open.part, "end", index, None);
         }
     }
 
     fn close_all(&mut self, out: &mut Vec<u8>) {
-        while let Some((index, _)) = self.open.first().copied() {
+        while let Some(index) = self.open.first().map(|open| open.index) {
             self.close_part(index, out);
         }
     }
@@ -157,29 +153,6 @@ impl UiStream {
     }
 }
 
-impl Part {
-    fn start(self) -> &'static str {
-        match self {
-            Self::Text => "text-start",
-            Self::Reasoning => "reasoning-start",
-        }
-    }
-
-    fn delta(self) -> &'static str {
-        match self {
-            Self::Text => "text-delta",
-            Self::Reasoning => "reasoning-delta",
-        }
-    }
-
-    fn end(self) -> &'static str {
-        match self {
-            Self::Text => "text-end",
-            Self::Reasoning => "reasoning-end",
-        }
-    }
-}
-
 /// The map of `@ai-sdk/anthropic` 4.0.105.
 fn finish_reason(stop_reason: Option<&str>) -> &'static str {
     match stop_reason {
@@ -189,6 +162,21 @@ fn finish_reason(stop_reason: Option<&str>) -> &'static str {
         Some("refusal") => "content-filter",
         _ => "other",
     }
+}
+
+/// One chunk of a part, written by hand because this runs per delta. `json` is a JSON string.
+fn write_part(out: &mut Vec<u8>, part: Part, step: &str, index: usize, json: Option<&str>) {
+    let part = match part {
+        Part::Text => "text",
+        Part::Reasoning => "reasoning",
+    };
+    // A Vec takes everything.
+    let _ = write!(out, "data: {{\"type\":\"{part}-{step}\",\"id\":\"{index}\"");
+    if let Some(json) = json {
+        out.extend_from_slice(b",\"delta\":");
+        out.extend_from_slice(json.as_bytes());
+    }
+    out.extend_from_slice(b"}\n\n");
 }
 
 fn write(out: &mut Vec<u8>, chunk: &impl Serialize) {

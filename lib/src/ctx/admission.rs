@@ -259,7 +259,11 @@ fn refusal(
     let error = if broken().any(|policy| matches!(policy, Policy::Window { .. })) {
         let plan = caller.plan.plan();
         let wait = retry_after_s.map_or_else(String::new, |s| format!(" The next one is free in {s} seconds."));
-        let detail = format!("{} Claude requests in {} seconds are used up.{wait}", plan.requests, plan.window_s);
+        let span = match plan.window_s {
+            3_600 => "an hour".to_owned(),
+            seconds => format!("{seconds} seconds"),
+        };
+        let detail = format!("{} Claude requests in {span} are used up.{wait}", plan.requests);
         with_retry(Error::new(Code::LimitExceeded, detail), retry_after_s)
     } else if let Some(Policy::Budget { limit_nanousd, .. }) =
         broken().find(|policy| matches!(policy, Policy::Budget { .. }))
