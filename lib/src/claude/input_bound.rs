@@ -4,6 +4,9 @@
 const OVERHEAD_TOKENS: u64 = 2_000;
 /// An image costs at most this, however few bytes describe it (larger ones are scaled down).
 const IMAGE_TOKENS: u64 = 6_000;
+/// With server tools Claude reads its prompt again after each result: ten rounds at most before it pauses, and the
+/// first reading. Each is billed.
+const SERVER_TOOL_READINGS: u64 = 11;
 /// A document named by address or file can be as long as the context.
 const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"document\"", b"\"search_result\""];
 
@@ -12,7 +15,10 @@ const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"d
 /// A byte-level tokenizer never makes more tokens than there are bytes, so the body's length bounds its text. Images
 /// are worth more than their bytes; documents and what server tools fetch can fill the context, so they bound it.
 pub fn input_tokens_bound(body: &[u8], has_server_tools: bool, context_tokens: u64) -> u64 {
-    if has_server_tools || hides_letters(body) || BY_REFERENCE.iter().any(|mark| contains(body, mark)) {
+    if has_server_tools {
+        return context_tokens.saturating_mul(SERVER_TOOL_READINGS);
+    }
+    if hides_letters(body) || BY_REFERENCE.iter().any(|mark| contains(body, mark)) {
         return context_tokens;
     }
     let images = count(body, b"\"image\"") as u64;
@@ -45,7 +51,7 @@ mod tests {
         assert_eq!(input_tokens_bound(b"{\"type\":\"image\"}", false, 200_000), 16 + 2_000 + 6_000);
         assert_eq!(input_tokens_bound(b"{\"type\":\"document\"}", false, 200_000), 200_000);
         assert_eq!(input_tokens_bound(br#"{"type":"\u0064ocument"}"#, false, 200_000), 200_000);
-        assert_eq!(input_tokens_bound(b"{}", true, 200_000), 200_000);
+        assert_eq!(input_tokens_bound(b"{}", true, 200_000), 2_200_000);
         assert_eq!(input_tokens_bound(&[b'a'; 300_000], false, 200_000), 200_000);
     }
 }
