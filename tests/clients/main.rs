@@ -2,96 +2,118 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use purser_tests::{deployment::JWT_SECRET, function, services, token};
+use purser_cli::standin::CallState;
+use purser_tests::{
+    deployment::{Cache, Deployment},
+    function::binary,
+    packages::{installed, project_dir, succeeds},
+    services, token,
+};
 
-/// `cargo run`, on a file and a port of its own.
+/// `purser serve`, on a file and a port of its own. What a developer has in `.env` and in the shell is not the test's.
 struct Backend {
     process: Child,
     url: String,
-    folder: PathBuf,
+    root: PathBuf,
+    deployment: Deployment,
 }
 
 impl Backend {
-    fn start() -> Self {
-        let folder = std::env::temp_dir().join(services::unique("backend"));
-        std::fs::create_dir_all(&folder).unwrap();
-        let port = function::free_port();
-        let mut process = Command::new(function::binary("purser"))
-            .args(["serve", "--no-build", "--root"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-            .args(["--bin-dir".as_ref(), function::binary("purser").parent().unwrap().as_os_str()])
-            .args(["--port", &port.to_string()])
-            .env("DATABASE_URL", format!("sqlite:{}", folder.join("purser.sqlite").display()))
-            .env("JWT_SECRET", JWT_SECRET)
-            .envs(["CLAUDE_API_KEY", "ANTHROPIC_API_KEY", "REDIS_URL"].map(|name| (name, "")))
+    async fn start() -> Self {
+        let deployment = Deployment::with(Cache::Sqlite).await;
+        let root = std::env::temp_dir().join(services::unique("backend"));
+        lay_out(&root);
+        let mut process = Command::new(binary("purser"))
+            .args(["serve", "--no-build", "--port", "0", "--root"])
+            .arg(&root)
+            .arg("--bin-dir")
+            .arg(binary("purser").parent().unwrap())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs(&deployment.environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready = lines.by_ref().any(|line| line.unwrap().starts_with("Purser: http"));
-        assert!(ready, "the backend ended before it served");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let url = lines.find_map(|line| line.strip_prefix("Purser: ").map(str::to_owned));
         // What it says from here on must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, url: format!("http://127.0.0.1:{port}"), folder }
+        std::thread::Builder::new().spawn(move || lines.for_each(drop)).unwrap();
+        Self { process, url: url.unwrap_or_else(|| panic!("the backend ended before it served")), root, deployment }
     }
 
-    fn pass(&self, command: &mut Command) {
-        command.env("BASE_URL", &self.url);
-        command.env("TOKEN", token::mint("sdk", "pro")).env("FREE_TOKEN", token::mint("sdk-free", "free"));
-        succeeds(command);
+    /// Runs a client against it, and then holds the ledger against Claude's bill.
+    async fn satisfies(mut self, client: &mut Command) {
+        client.env("BASE_URL", &self.url);
+        client.env("TOKEN", token::mint("sdk", "pro")).env("FREE_TOKEN", token::mint("sdk-free", "free"));
+        succeeds(client);
+        // It ends when every call is settled, also one that its client left.
+        self.stop();
+        let billed = self.deployment.claude.calls();
+        let ledger = self.deployment.ledger().await;
+        assert!(billed.len() > 3 && ledger.iter().all(|row| row.state == "settled"), "{ledger:?}");
+        let exact = ledger.iter().filter(|row| row.outcome.as_deref() == Some("completed"));
+        let finished = billed.iter().filter(|call| call.state == CallState::Finished);
+        let tokens = |input: u64, output: u64| (i64::try_from(input).unwrap(), i64::try_from(output).unwrap());
+        assert_eq!(
+            exact.map(|row| (row.input_tokens, row.output_tokens)).collect::<Vec<_>>(),
+            finished.map(|call| tokens(call.usage.input_tokens, call.usage.output_tokens)).collect::<Vec<_>>(),
+        );
+    }
+
+    fn stop(&mut self) {
+        let is_running = self.process.try_wait().is_ok_and(|ended| ended.is_none());
+        if is_running {
+            let _ = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
+            let _ = self.process.wait();
+        }
     }
 }
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        self.stop();
+        let _ = fs::remove_dir_all(&self.root);
     }
 }
 
-fn succeeds(command: &mut Command) {
-    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = [done.stdout, done.stderr].concat();
-    assert!(done.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&said));
-}
-
-fn node_folder() -> PathBuf {
-    static INSTALLED: std::sync::Once = std::sync::Once::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/node");
-    INSTALLED.call_once(|| {
-        if !folder.join("node_modules/ai").exists() {
-            succeeds(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder));
-        }
-    });
-    folder
-}
-
-#[test]
-fn anthropics_typescript_sdk_works_unchanged() {
-    Backend::start().pass(Command::new("node").arg("anthropic.mjs").current_dir(node_folder()));
-}
-
-#[test]
-fn the_ai_sdks_transport_and_reader_work_unchanged() {
-    Backend::start().pass(Command::new("node").arg("ai.mjs").current_dir(node_folder()));
-}
-
-#[test]
-fn anthropics_python_sdk_works_unchanged() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python");
-    let venv = function::binary("python-clients");
-    if !venv.join("lib").exists() || !venv.join("installed").exists() {
-        succeeds(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-        let pip = venv.join("bin/pip");
-        succeeds(Command::new(pip).args(["install", "-q", "-r"]).arg(folder.join("requirements.txt")));
-        std::fs::write(venv.join("installed"), "").unwrap();
+/// The parts of the project that are served, without its `.env`.
+fn lay_out(root: &Path) {
+    fs::create_dir_all(root).unwrap();
+    for file in ["Cargo.toml", "vercel.json"] {
+        fs::copy(project_dir().join(file), root.join(file)).unwrap();
     }
-    Backend::start().pass(Command::new(venv.join("bin/python")).arg(folder.join("check.py")));
+    for folder in ["api", "public"] {
+        symlink(project_dir().join(folder), root.join(folder)).unwrap();
+    }
+}
+
+fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script).current_dir(installed("node"));
+    command
+}
+
+#[tokio::test]
+async fn anthropics_typescript_sdk_works_unchanged() {
+    Backend::start().await.satisfies(&mut node("anthropic.mjs")).await;
+}
+
+#[tokio::test]
+async fn the_ai_sdks_transport_and_reader_work_unchanged() {
+    Backend::start().await.satisfies(&mut node("ai.mjs")).await;
+}
+
+#[tokio::test]
+async fn anthropics_python_sdk_works_unchanged() {
+    let folder = installed("python");
+    let mut python = Command::new(folder.join("venv/bin/python"));
+    Backend::start().await.satisfies(python.arg(folder.join("check.py"))).await;
 }

@@ -2,11 +2,10 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
-use purser_tests::services;
+use purser_tests::{packages, services};
 
 /// The double as a process; it ends when its input does.
 struct Process {
@@ -36,25 +35,16 @@ impl Drop for Process {
     }
 }
 
-fn succeeds(command: &mut Command) {
-    let done = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = [done.stdout, done.stderr].concat();
-    assert!(done.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&said));
-}
-
 #[test]
 fn the_official_client_takes_the_double_for_upstash() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/upstash");
-    if !folder.join("node_modules/@upstash/redis").exists() {
-        succeeds(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder));
-    }
+    let folder = packages::installed("upstash");
     let process = Process::start();
-    let check = Command::new("node")
-        .arg("check.mjs")
-        .current_dir(&folder)
-        .env("UPSTASH_REDIS_REST_URL", &process.url)
-        .env("UPSTASH_REDIS_REST_TOKEN", &process.token)
-        .env("PREFIX", format!("{}:", services::unique("client")))
-        .status();
-    assert!(check.unwrap().success(), "what failed is said above");
+    packages::succeeds(
+        Command::new("node")
+            .arg("check.mjs")
+            .current_dir(folder)
+            .env("UPSTASH_REDIS_REST_URL", &process.url)
+            .env("UPSTASH_REDIS_REST_TOKEN", &process.token)
+            .env("PREFIX", format!("{}:", services::unique("client"))),
+    );
 }

@@ -1,52 +1,73 @@
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
-use serde_json::Value;
+use purser_tests::{deployment::Deployment, function::Function, packages::succeeds};
+use serde_json::{Value, json};
 
-use crate::copy::Copy;
+use crate::{
+    cli::vercel,
+    upload::{Upload, files},
+};
 
-/// Every file below a folder, relative to it.
-fn files(folder: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(path.strip_prefix(folder).unwrap().display().to_string());
-            }
-        }
+/// Builds an upload and gives the output's folder.
+fn build(upload: &Upload) -> PathBuf {
+    let mut build = vercel(upload, &["build"]);
+    // What is built is tested here, not how well it is optimised.
+    for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "256"), ("INCREMENTAL", "true")] {
+        build.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
     }
-    found
+    succeeds(&mut build);
+    upload.folder.join(".vercel/output")
 }
 
-#[test]
-fn vercel_builds_a_function_for_every_route_and_publishes_no_source() {
-    let copy = Copy::new();
-    let mut vercel = copy.vercel();
-    vercel.arg("build");
-    // What is built is tested here, not how well it is optimised.
-    for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "16"), ("STRIP", "symbols")] {
-        vercel.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
-    }
-    assert!(vercel.status().unwrap().success());
-    let output = copy.folder.join(".vercel/output");
-    let routes: BTreeSet<_> = files(&copy.folder.join("api")).iter().map(|file| file.replace(".rs", "")).collect();
-    let functions: BTreeSet<_> = files(&output.join("functions"))
-        .iter()
-        .map(|file| file.strip_prefix("api/").unwrap().strip_suffix(".func/.vc-config.json").unwrap().to_owned())
-        .collect();
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn vercel_builds_a_function_for_every_route_and_publishes_nothing_but_the_page() {
+    let upload = Upload::new();
+    let output = build(&upload);
+
+    let routes: BTreeSet<_> =
+        files(&upload.folder.join("api")).iter().map(|file| file.with_extension("func")).collect();
+    let configs = files(&output.join("functions/api"));
+    let functions: BTreeSet<_> = configs.iter().map(|file| file.parent().unwrap().to_owned()).collect();
     assert_eq!(functions, routes);
     assert!(functions.len() <= 12, "Vercel's Hobby plan allows no more");
+
+    let mut executables = BTreeMap::new();
     for function in &functions {
-        let path = output.join(format!("functions/api/{function}.func/.vc-config.json"));
-        let config: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        assert_eq!((&config["runtime"], &config["supportsResponseStreaming"]), (&"executable".into(), &true.into()));
+        let config = read(&output.join("functions/api").join(function).join(".vc-config.json"));
+        assert_eq!((&config["runtime"], &config["supportsResponseStreaming"]), (&json!("executable"), &json!(true)));
         assert_eq!(config["maxDuration"], 300);
-        assert!(copy.folder.join(config["filePathMap"]["executable"].as_str().unwrap()).exists());
+        let executable = upload.folder.join(config["filePathMap"]["executable"].as_str().unwrap());
+        assert!(executable.is_file(), "{}", executable.display());
+        executables.insert(function.display().to_string(), executable.canonicalize().unwrap());
     }
-    assert_eq!(files(&output.join("static")), files(&copy.folder.join("public")), "only the page is published");
-    let config = std::fs::read_to_string(output.join("config.json")).unwrap();
-    assert!(config.contains("/api/conversations/[id]"), "{config}");
+    assert_eq!(files(&output.join("static")), files(&upload.folder.join("public")));
+
+    let routing = read(&output.join("config.json"));
+    let has = |src: &str, dest: &str| {
+        routing["routes"].as_array().unwrap().iter().any(|r| r["src"] == src && r["dest"] == dest)
+    };
+    assert!(has("^/api/conversations/([^/]+)$", "/api/conversations/[id]?id=$1"), "{routing}");
+
+    a_release_build_serves(&executables["health.func"]).await;
+}
+
+/// Without debug assertions and without SQLite, as on the platform.
+async fn a_release_build_serves(executable: &Path) {
+    let deployment = Deployment::new().await;
+    let function = Function::start(executable.to_str().unwrap(), &deployment.environment);
+    let reply = get(&function.url("/api/health")).await;
+    assert_eq!((reply.0, &reply.1["status"]), (200, &json!("ok")), "{}", reply.1);
+}
+
+async fn get(url: &str) -> (u16, Value) {
+    let response = purser::net::http_client().get(url).send().await.unwrap();
+    (response.status().as_u16(), serde_json::from_slice(&response.bytes().await.unwrap()).unwrap())
 }

@@ -1,100 +1,82 @@
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, Command, Stdio},
-    sync::mpsc,
-    time::Duration,
+use purser_tests::{
+    deployment::{Cache, Deployment},
+    packages::succeeds,
+    token,
 };
+use serde_json::{Value, json};
 
-use purser_cli::standin::{Options, Standin};
-use purser_tests::function;
+use crate::{cli::Dev, upload::Upload};
 
-use crate::copy::Copy;
+/// `vercel dev` with a deployment behind it, and a caller.
+struct Rig {
+    dev: Dev,
+    deployment: Deployment,
+}
 
-struct Dev(Child);
+impl Rig {
+    async fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> reqwest::Response {
+        let request = purser::net::http_client().request(method.parse().unwrap(), self.dev.url(path));
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+        let request = if body.is_null() { request } else { request.body(body.to_string()) };
+        request.send().await.unwrap()
+    }
 
-impl Drop for Dev {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg("-TERM").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
+    async fn status(&self, path: &str) -> u16 {
+        self.send("GET", path, "", &Value::Null).await.status().as_u16()
     }
 }
 
-fn curl(arguments: &[&str]) -> String {
-    let done = Command::new("curl").args(["-s", "--max-time", "300"]).args(arguments).output().unwrap();
-    String::from_utf8(done.stdout).unwrap()
+async fn json_of(response: reqwest::Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
 }
 
-#[test]
-fn vercel_dev_streams_and_its_one_shot_processes_share_their_limits() {
-    let claude = Standin::start(Options::default()).unwrap();
-    let copy = Copy::new();
-    // Requests would build it all the same, each waiting for the other.
-    let built = Command::new("cargo")
-        .args(["build", "-q", "--bin", "chat", "--bin", "health"])
-        .current_dir(&copy.folder)
-        .status();
-    assert!(built.unwrap().success());
-    let port = function::free_port();
-    let mut child = copy
-        .vercel()
-        .args(["dev", "--listen", &format!("127.0.0.1:{port}")])
-        .env("CLAUDE_BASE_URL", claude.base_url())
-        .env("CLAUDE_API_KEY", "any")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    wait_until_ready(&mut child);
-    let _dev = Dev(child);
-    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+#[tokio::test]
+async fn vercel_dev_serves_streams_and_keeps_limits_though_every_request_is_a_process() {
+    let upload = Upload::new();
+    // Requests would build it all the same, while their clients wait.
+    succeeds(upload.command("cargo").args(["build", "--bins", "-p", "purser-functions"]));
+    let deployment = Deployment::with(Cache::Sqlite).await;
+    let dev = Dev::start(&upload, deployment.environment.clone());
+    let rig = Rig { dev, deployment };
 
-    assert!(curl(&[&url("/api/health")]).contains("\"ok\""));
-    for source in ["/Cargo.toml", "/lib/src/lib.rs", "/api/nothing"] {
-        assert_eq!(curl(&["-o", "/dev/null", "-w", "%{http_code}", &url(source)]), "404", "{source}");
+    assert_eq!(rig.status("/api/health").await, 200);
+    assert_eq!(rig.status("/").await, 200, "the page");
+    for path in ["/Cargo.toml", "/lib/src/lib.rs", "/vercel.json", "/tests/run", "/.env.example", "/api/nothing"] {
+        assert_eq!(rig.status(path).await, 404, "{path}");
     }
-
-    claude.next("gate=dev");
-    let body = r#"{"message":"Hi"}"#;
-    let mut stream = Command::new("curl")
-        .args(["-sN", "--max-time", "120", "-d", body, &url("/api/chat")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut events = BufReader::new(stream.stdout.take().unwrap());
-    let mut first = String::new();
-    events.read_line(&mut first).unwrap();
-    assert!(first.contains("\"start\""), "an event comes while the answer is held: {first}");
-    claude.open_gate("dev");
-    let mut rest = String::new();
-    events.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("\"finish\"") && rest.ends_with("data: [DONE]\n\n"), "{rest}");
-    stream.wait().unwrap();
-
-    let status = || curl(&["-o", "/dev/null", "-w", "%{http_code}", "-d", body, &url("/api/chat")]);
-    let statuses: Vec<_> = (0..5).map(|_| status()).collect();
-    assert_eq!(statuses, ["200", "200", "200", "200", "429"], "every request is a process of its own");
+    events_come_as_they_are_made(&rig).await;
+    a_path_parameter_is_the_paths(&rig).await;
+    the_sixth_anonymous_call_is_refused(&rig).await;
 }
 
-fn wait_until_ready(child: &mut Child) {
-    let (sender, lines) = mpsc::channel();
-    let outputs: [Box<dyn std::io::Read + Send>; 2] =
-        [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-    for output in outputs {
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
+async fn events_come_as_they_are_made(rig: &Rig) {
+    rig.deployment.claude.next("gate=dev");
+    let body = json!({ "message": "Hi", "conversation_id": "kept" });
+    let mut response = rig.send("POST", "/api/chat", &token::mint("ann", "pro"), &body).await;
+    assert_eq!(response.headers()["x-vercel-ai-ui-message-stream"], "v1");
+    let mut text = String::new();
+    // Claude says no more before the gate is open: what comes now was not held back for what follows.
+    while !text.contains("\"text-delta\"") {
+        text.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
     }
-    drop(sender);
-    let mut said = Vec::new();
-    while let Ok(line) = lines.recv_timeout(Duration::from_secs(120)) {
-        if line.contains("Ready!") {
-            return;
-        }
-        said.push(line);
+    assert!(!text.contains("\"finish\""), "{text}");
+    rig.deployment.claude.open_gate("dev");
+    text.push_str(&response.text().await.unwrap());
+    assert!(text.contains("\"finish\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
+}
+
+/// `vercel dev` lets a caller's own `?id=` stand before that of the path.
+async fn a_path_parameter_is_the_paths(rig: &Rig) {
+    let ann = token::mint("ann", "pro");
+    let read = json_of(rig.send("GET", "/api/conversations/kept?id=other", &ann, &Value::Null).await).await;
+    assert_eq!(read["messages"].as_array().map(Vec::len), Some(2), "{read}");
+}
+
+async fn the_sixth_anonymous_call_is_refused(rig: &Rig) {
+    for call in 1..=6 {
+        let response = rig.send("POST", "/api/chat", "", &json!({ "message": "Hi" })).await;
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        assert_eq!(status, if call <= 5 { 200 } else { 429 }, "call {call}: {text}");
     }
-    panic!("vercel dev is not ready: {said:#?}");
 }

@@ -1,6 +1,7 @@
-//! The real Vercel CLI on a copy of this project, without an account.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+//! The real Vercel CLI on an upload of this project, without an account.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod build;
-mod copy;
+mod cli;
 mod dev;
+mod upload;

@@ -6,6 +6,7 @@
 pub mod deployment;
 pub mod function;
 pub mod http;
+pub mod packages;
 pub mod relay;
 pub mod services;
 pub mod token;

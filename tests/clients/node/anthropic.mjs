@@ -18,6 +18,13 @@ const final = await stream.finalMessage();
 assert.ok(deltas > 3 && final.stop_reason === "end_turn" && final.usage.output_tokens > 0);
 console.log("stream");
 
+const counted = await fetch(`${BASE_URL}/api/usage`, { headers: { authorization: `Bearer ${TOKEN}` } }).then((answer) => answer.json());
+assert.equal(counted.totals.calls, 2);
+for (const tokens of ["input_tokens", "output_tokens"]) {
+  assert.equal(counted.totals.usage[tokens], message.usage[tokens] + final.usage[tokens], tokens);
+}
+console.log("usage");
+
 const tools = [{ name: "weather", description: "The weather", input_schema: { type: "object", properties: {} } }];
 const called = await client.messages.create(ask("[[standin: tool=weather]]", { tools }));
 assert.equal(called.stop_reason, "tool_use");
