@@ -29,6 +29,10 @@ pub enum Code {
     SessionRevoked,
     /// The deployment has no JWT_SECRET.
     TokensOff,
+    /// No account has this address and password.
+    WrongCredentials,
+    /// The password is too short or too easy to guess.
+    WeakPassword,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -67,6 +71,8 @@ pub enum Code {
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
     LimiterUnavailable,
+    /// More passwords wait to be hashed than this instance takes.
+    TooBusy,
     /// A fault of ours.
     Internal,
 }
@@ -85,6 +91,8 @@ impl Code {
         Self::TokenExpired,
         Self::SessionRevoked,
         Self::TokensOff,
+        Self::WrongCredentials,
+        Self::WeakPassword,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -104,6 +112,7 @@ impl Code {
         Self::ClaudeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
+        Self::TooBusy,
         Self::Internal,
     ];
 
@@ -121,6 +130,8 @@ impl Code {
             Self::TokenExpired => ("token_expired", 401, "The token has expired"),
             Self::SessionRevoked => ("session_revoked", 401, "The session has ended"),
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
+            Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
+            Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),
@@ -140,6 +151,7 @@ impl Code {
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
+            Self::TooBusy => ("too_busy", 503, "Too busy"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
     }

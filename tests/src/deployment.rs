@@ -181,6 +181,8 @@ fn function_of(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
     match path {
         "/api/health" => "health",
+        "/api/auth/account" => "auth-account",
+        "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
         "/api/v1/messages" => "v1-messages",

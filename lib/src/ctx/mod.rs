@@ -9,6 +9,7 @@ mod pace;
 mod prepare;
 mod request_state;
 
+mod accounts;
 pub mod admission;
 pub mod call;
 pub mod identify;
