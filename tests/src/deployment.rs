@@ -109,6 +109,11 @@ impl Deployment {
         functions.entry(name.to_owned()).or_insert_with(|| Arc::new(Function::start(name, &self.environment))).clone()
     }
 
+    /// Ends a function, so that its next call starts it with the environment of then.
+    pub fn restart(&self, name: &str) {
+        self.functions.lock().unwrap().remove(name);
+    }
+
     /// A call of a route's function.
     pub fn call(&self, method: &str, path: &str) -> Call {
         Call::new(self.function(function_of(path)), method, path)

@@ -94,8 +94,8 @@ impl Refresh {
         }
         let body = Node::document(bytes)?.object()?;
         body.only(&["refresh_token"])?;
-        let token = body.get("refresh_token")?.map(|token| token.id()).transpose()?;
-        Ok(Self { refresh_token: token })
+        let token = body.get("refresh_token")?.map(|token| token.text()).transpose()?;
+        Ok(Self { refresh_token: token.map(Into::into) })
     }
 }
 

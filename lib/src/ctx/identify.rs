@@ -83,8 +83,11 @@ impl Ctx {
         Caller::anonymous(self.network(request), browser)
     }
 
-    /// Adds a header to the answer, whatever it will be.
+    /// Adds a header to the answer, whatever it will be. It takes the place of an earlier one of its name, cookies
+    /// excepted.
     pub(super) fn add_header(&self, name: HeaderName, value: HeaderValue) {
-        self.state.extra_headers.lock().unwrap_or_else(PoisonError::into_inner).push((name, value));
+        let mut headers = self.state.extra_headers.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.retain(|(earlier, _)| *earlier != name || name == header::SET_COOKIE);
+        headers.push((name, value));
     }
 }

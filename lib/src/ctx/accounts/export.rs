@@ -26,9 +26,6 @@ impl Ctx {
         let own = self.own(caller).await?;
         let store = self.store_of(caller).await?;
         let mut head = vec![line("account", user_json(&own.user))];
-        head.extend(
-            store.sessions(id, clock::now_ms()).await?.iter().map(|one| line("session", session_json(one, None))),
-        );
         head.extend(own.sessions.iter().map(|one| line("session", session_json(one, None))));
         head.extend(own.keys.iter().map(|one| line("api_key", key_json(one))));
         let (sender, body) = stream();
