@@ -37,6 +37,7 @@ mod json;
 pub mod limit;
 pub mod net;
 pub mod observe;
+pub mod outbox;
 pub mod serve;
 #[cfg(sqlite)]
 pub mod sqlite;

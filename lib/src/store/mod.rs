@@ -3,12 +3,14 @@
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
 mod api_keys;
+mod budget_accounts;
 mod calls;
 mod chat_turn;
 mod conversations;
 mod error;
 mod export;
 mod guard;
+mod ledger_rows;
 mod messages;
 mod migrate;
 mod postgres;
@@ -21,12 +23,14 @@ mod users;
 mod value;
 
 pub use api_keys::{KEYS_MAX, StoredKey};
+pub use budget_accounts::{BudgetAccount, Scope};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
 pub use conversations::{Conversation, Cursor};
 pub use error::{Constraint, StoreError};
 pub use export::Kept;
 pub use guard::{Guard, Shown};
+pub use ledger_rows::LedgerRow;
 pub use messages::Message;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sessions::{NewSession, Rotated, Rotation, Session, Which};

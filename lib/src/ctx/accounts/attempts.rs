@@ -44,6 +44,7 @@ impl Ctx {
             identity: caller.and_then(identity),
             policies: &all,
             hold_nanousd: 0,
+            slot_ttl_ms: 1,
             hold_ttl_ms: 1,
         };
         let decision = match self.time("limit", self.limiter()?.reserve(&ask)).await {
@@ -72,6 +73,7 @@ impl Ctx {
             }
             Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
             Decision::Revoked => Err(revoked()),
+            Decision::Obstructed(_) => Err(Error::internal("a window is no budget")),
         }
     }
 }
