@@ -9,6 +9,7 @@ mod conversations;
 mod durability;
 mod hang_ups;
 mod health;
+mod isolation;
 mod limits;
 mod messages;
 mod plan_in_force;
