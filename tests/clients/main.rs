@@ -1,6 +1,8 @@
 //! Official SDKs against the whole backend, as `cargo run` starts it: nothing is changed but a URL and a key.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod page;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},

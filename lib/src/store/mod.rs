@@ -5,6 +5,7 @@
 mod api_keys;
 mod budget_accounts;
 mod calls;
+mod carried;
 mod chat_turn;
 mod conversations;
 mod error;
