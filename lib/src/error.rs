@@ -25,8 +25,14 @@ pub enum Code {
     InvalidToken,
     /// The bearer token was valid once.
     TokenExpired,
+    /// The session that the token belongs to has ended, or the key has been revoked.
+    SessionRevoked,
     /// The deployment has no JWT_SECRET.
     TokensOff,
+    /// No account has this address and password.
+    WrongCredentials,
+    /// The password is too short or too easy to guess.
+    WeakPassword,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -41,6 +47,8 @@ pub enum Code {
     FeatureNotPriced,
     /// The conversation changed meanwhile.
     Conflict,
+    /// The caller's plan changed while the request was on its way.
+    PlanChanged,
     /// A request window is full; `Retry-After` is exact.
     LimitExceeded,
     /// A money budget has no room for this call.
@@ -63,6 +71,8 @@ pub enum Code {
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
     LimiterUnavailable,
+    /// More passwords wait to be hashed than this instance takes.
+    TooBusy,
     /// A fault of ours.
     Internal,
 }
@@ -79,7 +89,10 @@ impl Code {
         Self::NotFound,
         Self::InvalidToken,
         Self::TokenExpired,
+        Self::SessionRevoked,
         Self::TokensOff,
+        Self::WrongCredentials,
+        Self::WeakPassword,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -87,6 +100,7 @@ impl Code {
         Self::PromptTooLong,
         Self::FeatureNotPriced,
         Self::Conflict,
+        Self::PlanChanged,
         Self::LimitExceeded,
         Self::BudgetExceeded,
         Self::TooManyInFlight,
@@ -98,6 +112,7 @@ impl Code {
         Self::ClaudeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
+        Self::TooBusy,
         Self::Internal,
     ];
 
@@ -113,7 +128,10 @@ impl Code {
             Self::NotFound => ("not_found", 404, "Not found"),
             Self::InvalidToken => ("invalid_token", 401, "The token is not valid"),
             Self::TokenExpired => ("token_expired", 401, "The token has expired"),
+            Self::SessionRevoked => ("session_revoked", 401, "The session has ended"),
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
+            Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
+            Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),
@@ -121,6 +139,7 @@ impl Code {
             Self::PromptTooLong => ("prompt_too_long", 413, "The prompt is too long"),
             Self::FeatureNotPriced => ("feature_not_priced", 422, "This feature cannot be accounted for"),
             Self::Conflict => ("conflict", 409, "Conflict"),
+            Self::PlanChanged => ("plan_changed", 409, "The plan has changed"),
             Self::LimitExceeded => ("limit_exceeded", 429, "Quota exceeded"),
             Self::BudgetExceeded => ("budget_exceeded", 429, "Budget exceeded"),
             Self::TooManyInFlight => ("too_many_in_flight", 429, "Too many calls at once"),
@@ -132,6 +151,7 @@ impl Code {
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
+            Self::TooBusy => ("too_busy", 503, "Too busy"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
     }

@@ -1,6 +1,6 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{Ctx, admission::Hold, price::PricedCall};
+use super::{Ctx, admission::Hold, plan_in_force::not_begun, price::PricedCall};
 use crate::{
     Code, Error,
     auth::Caller,
@@ -104,7 +104,7 @@ impl Ctx {
                 }
                 Err(error) => {
                     self.undo_later(caller, &hold, &error);
-                    error.into()
+                    not_begun(error)
                 }
             };
             self.release(&hold).await;
@@ -121,7 +121,7 @@ impl Ctx {
         hold: &Hold,
         write: &Write<'_>,
     ) -> Result<Begun, StoreError> {
-        let store = self.store().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let record = hold.record();
         match write {
             Write::Nothing => {

@@ -13,9 +13,11 @@ mod prepare;
 mod refusal;
 mod request_state;
 
+mod accounts;
 pub mod admission;
 pub mod call;
 pub mod identify;
+mod plan_in_force;
 pub mod price;
 mod relay;
 pub mod settle;
