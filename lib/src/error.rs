@@ -59,6 +59,18 @@ pub enum Code {
     ClaudeTimeout,
     /// Claude's API refused the deployment's key or billing.
     ClaudeMisconfigured,
+    /// Only somebody who has signed in can do this.
+    SignInRequired,
+    /// The token is good, but there is no account behind it.
+    AccountRequired,
+    /// The deployment sells nothing: a variable for Stripe is missing.
+    BillingOff,
+    /// An event's signature does not fit.
+    InvalidSignature,
+    /// Stripe does not answer.
+    StripeUnavailable,
+    /// Stripe refused the deployment's key or what it asked for.
+    StripeMisconfigured,
     /// The database did not answer in time; nothing was started.
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
@@ -96,6 +108,12 @@ impl Code {
         Self::ClaudeUnavailable,
         Self::ClaudeTimeout,
         Self::ClaudeMisconfigured,
+        Self::SignInRequired,
+        Self::AccountRequired,
+        Self::BillingOff,
+        Self::InvalidSignature,
+        Self::StripeUnavailable,
+        Self::StripeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
         Self::Internal,
@@ -130,6 +148,12 @@ impl Code {
             Self::ClaudeUnavailable => ("claude_unavailable", 502, "Claude cannot be reached"),
             Self::ClaudeTimeout => ("claude_timeout", 504, "Claude took too long"),
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
+            Self::SignInRequired => ("sign_in_required", 401, "Sign in first"),
+            Self::AccountRequired => ("account_required", 403, "This needs an account"),
+            Self::BillingOff => ("billing_off", 501, "Nothing is sold here"),
+            Self::InvalidSignature => ("invalid_signature", 400, "The signature does not fit"),
+            Self::StripeUnavailable => ("stripe_unavailable", 503, "Stripe is unavailable"),
+            Self::StripeMisconfigured => ("stripe_misconfigured", 502, "This deployment cannot use Stripe"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
             Self::Internal => ("internal", 500, "Internal error"),

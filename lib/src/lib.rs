@@ -12,6 +12,7 @@
 //! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
 //! | [`claude`] | the Messages API: requests, event streams, usage |
 //! | [`cost`] | prices, exact cost, usage hashes |
+//! | [`stripe`] | Stripe's API: customers, Checkout, subscriptions, signed events |
 //! | [`chat`] | the AI SDK's body and stream, and stored conversations |
 //! | [`cache`] | Redis over TCP and Upstash over REST |
 //! | [`usage_report`] | what a caller used, as JSON |
@@ -38,6 +39,7 @@ pub mod serve;
 #[cfg(sqlite)]
 pub mod sqlite;
 pub mod store;
+pub mod stripe;
 pub mod usage;
 pub mod usage_report;
 

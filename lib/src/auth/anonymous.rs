@@ -2,7 +2,7 @@
 
 use ring::hmac;
 
-use super::hex;
+use super::{decode_hex, hex};
 
 /// The cookie's name.
 pub const COOKIE: &str = "purser_browser";
@@ -45,13 +45,6 @@ impl Browser {
 fn key(secret: &str) -> hmac::Key {
     // The purpose is part of the key: a cookie's tag is worth nothing anywhere else.
     hmac::Key::new(hmac::HMAC_SHA256, format!("browser:{secret}").as_bytes())
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
 #[cfg(test)]
