@@ -34,6 +34,8 @@ struct Plan {
     hang_up: String,
     budget_day_usd: Option<String>,
     budget_month_usd: Option<String>,
+    #[serde(default)]
+    past_due_grace_days: i64,
 }
 
 const PLANS: [(&str, &str); 3] = [("anonymous", "Anonymous"), ("free", "Free"), ("pro", "Pro")];
@@ -67,6 +69,9 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
     if plan.default_max_tokens > plan.max_tokens {
         return Err("default_max_tokens is above max_tokens".to_owned());
     }
+    if !(0..=366).contains(&plan.past_due_grace_days) {
+        return Err("past_due_grace_days must be 0 to 366".to_owned());
+    }
     for name in &plan.models {
         let model = prices.model.iter().find(|model| model.id == *name);
         let model = model.ok_or_else(|| format!("model {name} has no price (write its full id)"))?;
@@ -98,7 +103,8 @@ pub(crate) fn generate(plans: &Plans) -> String {
         Some(format!(
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
              max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
-             budget_day_nanousd: {:?}, budget_month_nanousd: {:?} }},\n",
+             budget_day_nanousd: {:?}, budget_month_nanousd: {:?}, \
+             past_due_grace_days: {} }},\n",
             plan.requests,
             plan.window_s,
             plan.in_flight,
@@ -109,6 +115,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             plan.input_tokens_max,
             nanousd(plan.budget_day_usd.as_deref()).ok()?,
             nanousd(plan.budget_month_usd.as_deref()).ok()?,
+            plan.past_due_grace_days,
         ))
     });
     format!(

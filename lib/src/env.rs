@@ -67,6 +67,21 @@ pub const CLAUDE_MODELS: Var = var(
     "CLAUDE_MODELS",
     "Comma-separated models that this deployment may use; every model that a plan names if absent.",
 );
+/// Stripe's key.
+pub const STRIPE_SECRET_KEY: Var =
+    secret("STRIPE_SECRET_KEY", "Stripe's secret or restricted key, sk_… or rk_…; without it nothing is sold.");
+/// Stripe's webhook secret.
+pub const STRIPE_WEBHOOK_SECRET: Var = secret(
+    "STRIPE_WEBHOOK_SECRET",
+    "The signing secret whsec_… of the webhook endpoint, or several, comma-separated; without it Stripe's events are refused.",
+);
+/// What is sold.
+pub const STRIPE_PRICE_PRO: Var = var(
+    "STRIPE_PRICE_PRO",
+    "The recurring price price_… of the pro plan, or several, comma-separated: the first is sold, all of them count; without it nothing is sold.",
+);
+/// Stripe's address.
+pub const STRIPE_BASE_URL: Var = var("STRIPE_BASE_URL", "Where Stripe's API is; https://api.stripe.com if absent.");
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
@@ -121,6 +136,10 @@ pub const VARS: &[&Var] = &[
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,
     &CLAUDE_MODELS,
+    &STRIPE_SECRET_KEY,
+    &STRIPE_WEBHOOK_SECRET,
+    &STRIPE_PRICE_PRO,
+    &STRIPE_BASE_URL,
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,

@@ -9,6 +9,7 @@ pub mod claude;
 pub mod database;
 pub mod edge;
 pub mod plans;
+pub mod stripe;
 
 pub use secret::Secret;
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub cache: Option<cache::Cache>,
     /// Claude's API.
     pub claude: claude::Claude,
+    /// Stripe, if there is a key.
+    pub stripe: Option<stripe::Stripe>,
     /// Tokens and cookies.
     pub auth: auth::Auth,
     /// Origins and client addresses.
@@ -62,7 +65,15 @@ impl Config {
             return Err(ConfigError::missing(&env::REDIS_URL, "limits must hold across instances"));
         }
         let auth = auth::Auth::from_env(stage, &database)?;
-        Ok(Self { stage, database, cache, claude: claude::Claude::from_env()?, auth, edge: edge::Edge::from_env()? })
+        Ok(Self {
+            stage,
+            database,
+            cache,
+            claude: claude::Claude::from_env()?,
+            stripe: stripe::Stripe::from_env()?,
+            auth,
+            edge: edge::Edge::from_env()?,
+        })
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Plan {
     pub budget_day_nanousd: Option<i64>,
     /// Most money a month and caller.
     pub budget_month_nanousd: Option<i64>,
+    /// How long a subscription whose payment failed keeps the plan, in days from its oldest open invoice; zero is not
+    /// at all.
+    pub past_due_grace_days: i64,
 }
 
 impl PlanId {
