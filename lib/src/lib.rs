@@ -12,6 +12,7 @@
 //! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
 //! | [`claude`] | the Messages API: requests, event streams, usage |
 //! | [`cost`] | prices, exact cost, usage hashes |
+//! | [`billing`] | the plan that is paid for: Stripe's word, written down and in force |
 //! | [`stripe`] | Stripe's API: customers, Checkout, subscriptions, signed events |
 //! | [`chat`] | the AI SDK's body and stream, and stored conversations |
 //! | [`cache`] | Redis over TCP and Upstash over REST |
@@ -21,6 +22,7 @@
 #![warn(missing_docs)]
 
 pub mod auth;
+pub mod billing;
 pub mod cache;
 pub mod chat;
 pub mod claude;

@@ -9,5 +9,6 @@ pub mod http;
 pub mod packages;
 pub mod relay;
 pub mod services;
+pub mod stripe;
 pub mod token;
 pub mod upstash;

@@ -2,6 +2,7 @@
 //!
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
+mod billing;
 mod calls;
 mod chat_turn;
 mod conversations;
@@ -15,6 +16,7 @@ mod sqlite;
 mod usage_sums;
 mod value;
 
+pub use billing::{BillingAccount, BillingReading, DueCheck, PlanInForce, TakenEvent, Ticket};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
 pub use conversations::{Conversation, Cursor};
