@@ -10,8 +10,9 @@ use std::process::ExitCode;
 
 use purser::{
     Ctx, Error,
+    auth::Caller,
     claude::RequestFacts,
-    ctx::{ClientWire, messages_call},
+    ctx::{ClientWire, call::OpenCall, messages_call},
     http::{self, Method, Request, Response},
     serve::{self, Route},
 };
@@ -29,14 +30,24 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let caller = ctx.caller_by_key(&request)?;
+    let mut caller = ctx.caller_by_key(&request)?;
     let facts = RequestFacts::read(request.body())?;
     let upstream = messages_call(&request, &facts)?;
-    let priced = ctx.price_messages(&caller, &facts, request.body())?;
 
     // Reserve, write ahead, call, settle: as for chat, but the bytes are Claude's own.
-    let hold = ctx.reserve(&caller, &priced).await?;
-    let call = ctx.begin(&caller, priced, hold).await?;
+    let call = loop {
+        match open(&ctx, &caller, &facts, &request).await {
+            Ok(call) => break call,
+            // The token may be older than the plan in force.
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    };
     let wire = ClientWire::Bytes { is_stream: facts.stream };
     ctx.call_claude(call, upstream, caller.plan.plan().hang_up, wire).await
+}
+
+async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Request) -> Result<OpenCall, Error> {
+    let priced = ctx.price_messages(caller, facts, request.body())?;
+    let hold = ctx.reserve(caller, &priced).await?;
+    ctx.begin(caller, priced, hold).await
 }

@@ -25,6 +25,8 @@ pub enum Code {
     InvalidToken,
     /// The bearer token was valid once.
     TokenExpired,
+    /// The session that the token belongs to has ended, or the key has been revoked.
+    SessionRevoked,
     /// The deployment has no JWT_SECRET.
     TokensOff,
     /// The caller is known and may not do this.
@@ -41,6 +43,8 @@ pub enum Code {
     FeatureNotPriced,
     /// The conversation changed meanwhile.
     Conflict,
+    /// The caller's plan changed while the request was on its way.
+    PlanChanged,
     /// A request window is full; `Retry-After` is exact.
     LimitExceeded,
     /// A money budget has no room for this call.
@@ -91,6 +95,7 @@ impl Code {
         Self::NotFound,
         Self::InvalidToken,
         Self::TokenExpired,
+        Self::SessionRevoked,
         Self::TokensOff,
         Self::Forbidden,
         Self::ModelUnknown,
@@ -99,6 +104,7 @@ impl Code {
         Self::PromptTooLong,
         Self::FeatureNotPriced,
         Self::Conflict,
+        Self::PlanChanged,
         Self::LimitExceeded,
         Self::BudgetExceeded,
         Self::TooManyInFlight,
@@ -131,6 +137,7 @@ impl Code {
             Self::NotFound => ("not_found", 404, "Not found"),
             Self::InvalidToken => ("invalid_token", 401, "The token is not valid"),
             Self::TokenExpired => ("token_expired", 401, "The token has expired"),
+            Self::SessionRevoked => ("session_revoked", 401, "The session has ended"),
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
@@ -139,6 +146,7 @@ impl Code {
             Self::PromptTooLong => ("prompt_too_long", 413, "The prompt is too long"),
             Self::FeatureNotPriced => ("feature_not_priced", 422, "This feature cannot be accounted for"),
             Self::Conflict => ("conflict", 409, "Conflict"),
+            Self::PlanChanged => ("plan_changed", 409, "The plan has changed"),
             Self::LimitExceeded => ("limit_exceeded", 429, "Quota exceeded"),
             Self::BudgetExceeded => ("budget_exceeded", 429, "Budget exceeded"),
             Self::TooManyInFlight => ("too_many_in_flight", 429, "Too many calls at once"),

@@ -9,6 +9,7 @@ mod hang_ups;
 mod health;
 mod limits;
 mod messages;
+mod plan_in_force;
 mod tokens;
 mod upstream_errors;
 mod usage;

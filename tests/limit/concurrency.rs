@@ -20,7 +20,7 @@ async fn admitted(limiters: &[Limiter], policies: &[Policy], hold_nanousd: i64) 
         let (limiter, policies) = (limiters[i % limiters.len()].clone(), policies.clone());
         asks.spawn(async move {
             let call_id = CallId::new();
-            let ask = Ask { call_id: &call_id, policies: &policies, hold_nanousd, hold_ttl_ms: 60_000 };
+            let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd, hold_ttl_ms: 60_000 };
             limiter.reserve(&ask).await.unwrap().is_admitted()
         });
     }
@@ -68,7 +68,13 @@ async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
         for _ in 0..16 {
             let (limiter, call_id, policies) = (limiter.clone(), call_id.clone(), policies.clone());
             tasks.spawn(async move {
-                let ask = Ask { call_id: &call_id, policies: &policies, hold_nanousd: 100, hold_ttl_ms: 60_000 };
+                let ask = Ask {
+                    call_id: &call_id,
+                    identity: None,
+                    policies: &policies,
+                    hold_nanousd: 100,
+                    hold_ttl_ms: 60_000,
+                };
                 assert!(limiter.reserve(&ask).await.unwrap().is_admitted());
                 limiter.settle(&call_id, &policies, 70).await.unwrap();
             });

@@ -4,6 +4,7 @@
 mod budgets;
 mod concurrency;
 mod hashes;
+mod identities;
 mod official_client;
 mod outages;
 mod private_redis;

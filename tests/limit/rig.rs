@@ -113,7 +113,7 @@ impl Rig {
 
     pub(crate) async fn ask_as(&self, call_id: &CallId, policies: &[Policy], hold_nanousd: i64) -> Decision {
         let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
-        let ask = Ask { call_id, policies, hold_nanousd, hold_ttl_ms };
+        let ask = Ask { call_id, identity: None, policies, hold_nanousd, hold_ttl_ms };
         self.limiter.reserve(&ask).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
@@ -189,7 +189,7 @@ async fn dump_sqlite(file: &SqliteFile) -> Vec<String> {
     let db = file.open();
     let rows = db.run(|connection| {
         let mut lines = Vec::new();
-        for table in ["limit_entries", "limit_budgets", "limit_calls"] {
+        for table in ["limit_entries", "limit_budgets", "limit_calls", "limit_identities"] {
             let mut statement = connection.prepare(&format!("select * from {table}"))?;
             let columns = statement.column_count();
             let mut rows = statement.query([])?;

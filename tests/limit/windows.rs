@@ -147,7 +147,13 @@ async fn windows_slide_by_the_stores_clock() {
         let (limiter, policies) = (rig.by_store_clock(), [window("requests", 2, 3_600_000)]);
         for admitted in [true, true, false] {
             let call_id = CallId::new();
-            let ask = purser::limit::Ask { call_id: &call_id, policies: &policies, hold_nanousd: 0, hold_ttl_ms: 1 };
+            let ask = purser::limit::Ask {
+                call_id: &call_id,
+                identity: None,
+                policies: &policies,
+                hold_nanousd: 0,
+                hold_ttl_ms: 1,
+            };
             assert_eq!(limiter.reserve(&ask).await.unwrap().is_admitted(), admitted, "{}", rig.name);
         }
         let reset_ms = limiter.peek(&policies).await.unwrap()[0].reset_ms.unwrap();

@@ -82,7 +82,13 @@ async fn every_key_of_the_limiter_expires_by_itself() {
     let mut calls = Vec::new();
     for hold_nanousd in [0, 10, 20, 30] {
         let call_id = purser::ids::CallId::new();
-        let ask = purser::limit::Ask { call_id: &call_id, policies: &policies, hold_nanousd, hold_ttl_ms: 60_000 };
+        let ask = purser::limit::Ask {
+            call_id: &call_id,
+            identity: None,
+            policies: &policies,
+            hold_nanousd,
+            hold_ttl_ms: 60_000,
+        };
         assert!(limiter.reserve(&ask).await.unwrap().is_admitted());
         calls.push(call_id);
     }

@@ -13,12 +13,16 @@ pub struct Caller {
     pub plan: PlanId,
     /// How the caller is known.
     pub kind: Kind,
+    /// What the caller has shown, and what can be taken back.
+    pub credential: Credential,
+    /// The plan has been corrected once within this request.
+    pub has_followed: bool,
 }
 
 /// How a caller is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// By a verified bearer token.
+    /// By a verified bearer token or API key.
     User,
     /// By network and cookie, whichever is tighter.
     Anonymous {
@@ -29,10 +33,29 @@ pub enum Kind {
     },
 }
 
+/// What a caller has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// Nothing.
+    None,
+    /// A token of the team's own backend: whole sets of them are ended by time.
+    Token {
+        /// When it was made, in milliseconds since 1970; 0 where it does not say.
+        issued_ms: i64,
+    },
+    /// An access token of a session of ours.
+    Session {
+        /// The session.
+        id: String,
+        /// When the token was made, in milliseconds since 1970.
+        issued_ms: i64,
+    },
+}
+
 impl Caller {
     /// The caller of a verified token.
-    pub fn user(subject: &str, plan: PlanId) -> Self {
-        Self { id: CallerId(format!("user:{subject}")), plan, kind: Kind::User }
+    pub fn user(subject: &str, plan: PlanId, credential: Credential) -> Self {
+        Self { id: CallerId(format!("user:{subject}")), plan, kind: Kind::User, credential, has_followed: false }
     }
 
     /// A caller without a token.
@@ -41,6 +64,8 @@ impl Caller {
             id: CallerId(format!("anon:{}", browser.id)),
             plan: PlanId::Anonymous,
             kind: Kind::Anonymous { network, browser },
+            credential: Credential::None,
+            has_followed: false,
         }
     }
 }

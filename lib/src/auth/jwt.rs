@@ -9,7 +9,7 @@ use jsonwebtoken::{
 use ring::hmac;
 use serde::Deserialize;
 
-use super::Caller;
+use super::{Caller, Credential};
 use crate::{Code, Error, config::auth::Auth, config::plans::PlanId};
 
 /// The longest subject that makes a caller id.
@@ -26,6 +26,12 @@ pub struct Verifier {
 struct Claims {
     sub: String,
     plan: String,
+    /// The session, in tokens of ours; those of the team's own backend have none.
+    sid: Option<String>,
+    /// Seconds, perhaps with a fraction (RFC 7519, 2).
+    iat: Option<f64>,
+    /// The same in milliseconds, in tokens of ours: what is revoked before a moment must not take the next second.
+    iat_ms: Option<i64>,
 }
 
 impl Verifier {
@@ -56,14 +62,24 @@ impl Verifier {
                 }
                 _ => invalid().log(format!("token refused: {error}")),
             })?;
-        let Claims { sub, plan } = claims.claims;
-        if sub.is_empty() || sub.len() > SUBJECT_MAX_BYTES || sub.chars().any(char::is_control) {
+        let Claims { sub, plan, sid, iat, iat_ms } = claims.claims;
+        if !is_usable(&sub) {
             return Err(invalid().log("token refused: unusable sub"));
         }
         let plan = PlanId::parse(&plan).filter(|plan| *plan != PlanId::Anonymous);
         let plan = plan.ok_or_else(|| invalid().log("token refused: unknown plan"))?;
-        Ok(Caller::user(&sub, plan))
+        let issued_ms = iat_ms.unwrap_or_else(|| iat.map_or(0, |seconds| (seconds * 1_000.0) as i64));
+        let credential = match sid {
+            Some(id) if !is_usable(&id) => return Err(invalid().log("token refused: unusable sid")),
+            Some(id) => Credential::Session { id, issued_ms },
+            None => Credential::Token { issued_ms },
+        };
+        Ok(Caller::user(&sub, plan, credential))
     }
+}
+
+fn is_usable(id: &str) -> bool {
+    !id.is_empty() && id.len() <= SUBJECT_MAX_BYTES && !id.chars().any(char::is_control)
 }
 
 fn invalid() -> Error {

@@ -5,7 +5,7 @@ mod caller;
 mod jwt;
 
 pub use anonymous::{Browser, COOKIE};
-pub use caller::{Caller, Kind};
+pub use caller::{Caller, Credential, Kind};
 pub use jwt::Verifier;
 
 use std::fmt::Write as _;

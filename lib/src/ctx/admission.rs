@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::Ctx;
+use super::{
+    Ctx,
+    plan_in_force::{identity, plan_changed, revoked},
+};
 use crate::{
     Code, Error,
     auth::{Caller, Kind},
@@ -137,37 +140,32 @@ impl Ctx {
     ///
     /// # Errors
     /// `limit_exceeded`, `too_many_in_flight`, `budget_exceeded` with what is left and when more will be;
-    /// `limiter_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
         let policies = policies(caller);
         let ask = Ask {
             call_id: &call_id,
+            identity: identity(caller),
             policies: &policies,
             hold_nanousd: call.ceiling_nanousd,
             hold_ttl_ms: HOLD_TTL_MS,
         };
         let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
-        self.add_limit_headers(&policies, decision.standings());
         match decision {
             Decision::Admitted { standings } => {
+                self.add_limit_headers(&policies, &standings);
                 self.note("call_id", call_id.as_str());
                 self.note("model", call.model.id);
                 Ok(Hold { call_id, policies, standings, taken_ms: clock::now_ms() })
             }
             Decision::Refused { violated, retry_after_ms, standings } => {
+                self.add_limit_headers(&policies, &standings);
                 Err(refusal(caller, &policies, &violated, retry_after_ms, &standings))
             }
+            Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
+            Decision::Revoked => Err(revoked()),
         }
-    }
-
-    /// How the caller's policies stand; reading spends nothing.
-    ///
-    /// # Errors
-    /// `limiter_unavailable`.
-    pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
-        let policies = policies(caller);
-        self.time("limit", self.limiter()?.peek(&policies)).await.map_err(unavailable)
     }
 
     /// Gives back what a call took that delivered nothing.
@@ -209,7 +207,7 @@ impl Ctx {
 }
 
 /// Every policy of a caller.
-fn policies(caller: &Caller) -> Vec<Policy> {
+pub(super) fn policies(caller: &Caller) -> Vec<Policy> {
     let plan = caller.plan.plan();
     let window = |name: &str, subject: &str| Policy::Window {
         name: name.to_owned(),
@@ -235,7 +233,7 @@ fn policies(caller: &Caller) -> Vec<Policy> {
     }
 }
 
-fn unavailable(error: LimitError) -> Error {
+pub(super) fn unavailable(error: LimitError) -> Error {
     match error {
         LimitError::Invalid(_) => Error::internal(error),
         error => Error::new(

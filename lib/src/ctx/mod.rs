@@ -12,6 +12,7 @@ mod request_state;
 pub mod admission;
 pub mod call;
 pub mod identify;
+mod plan_in_force;
 mod relay;
 pub mod settle;
 

@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn ask(call_id: &CallId, hold_nanousd: i64) -> Ask<'_> {
-        Ask { call_id, policies: &[], hold_nanousd, hold_ttl_ms: 500 }
+        Ask { call_id, identity: None, policies: &[], hold_nanousd, hold_ttl_ms: 500 }
     }
 
     /// An account after asks that were all taken, at (time, hold).

@@ -21,6 +21,13 @@ pub enum Decision {
         /// How they stand, in the ask's order.
         standings: Vec<Standing>,
     },
+    /// Taken in none: the caller's token names one plan and another is in force. Ask again with that one's policies.
+    PlanChanged {
+        /// The plan in force.
+        plan: String,
+    },
+    /// Taken in none: the caller has signed out, or the key has been revoked.
+    Revoked,
 }
 
 impl Decision {
@@ -29,10 +36,11 @@ impl Decision {
         matches!(self, Self::Admitted { .. })
     }
 
-    /// How the policies stand, in the ask's order.
+    /// How the policies stand, in the ask's order; nothing where they were not looked at.
     pub fn standings(&self) -> &[Standing] {
         match self {
             Self::Admitted { standings } | Self::Refused { standings, .. } => standings,
+            Self::PlanChanged { .. } | Self::Revoked => &[],
         }
     }
 

@@ -5,7 +5,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Ask, Clock, Decision, LimitError, Policy, Standing, algebra::Account, decision::Verdict};
+use super::{
+    Ask, Clock, Decision, Identity, LimitError, Policy,
+    algebra::Account,
+    decision::Verdict,
+    identity::{Note, Noted},
+};
 use crate::ids::CallId;
 
 /// How many calls are remembered per account; the oldest are forgotten first and could then be settled twice.
@@ -27,6 +32,8 @@ struct State {
     calls: HashMap<String, Call>,
     /// The calls' ids, oldest first.
     order: VecDeque<String>,
+    /// What is known of identities, and until when.
+    notes: HashMap<String, (String, i64)>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +66,9 @@ impl MemoryLimiter {
     pub(super) fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
         let known = state.calls.contains_key(ask.call_id.as_str());
+        if let Some(refusal) = state.refusal(ask.identity.filter(|_| !known), now) {
+            return Ok(refusal);
+        }
         let judged: Vec<_> = ask
             .policies
             .iter()
@@ -120,9 +130,24 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
+    pub(super) fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Decision {
         let (now, state) = (self.clock.now_ms(), self.lock());
-        Ok(policies.iter().map(|policy| state.live(policy, now).standing(policy, now)).collect())
+        state.refusal(identity, now).unwrap_or_else(|| Decision::Admitted {
+            standings: policies.iter().map(|policy| state.live(policy, now).standing(policy, now)).collect(),
+        })
+    }
+
+    pub(super) fn note(&self, note: Note) -> Result<(), LimitError> {
+        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        state.notes.retain(|_, (_, until_ms)| *until_ms > now);
+        let (known, until_ms) = state.notes.get(&note.key).cloned().unzip();
+        if known.is_none() && state.notes.len() >= self.max_accounts {
+            return Err(LimitError::Full);
+        }
+        let value = known.filter(|known| note.yields_to(known)).unwrap_or(note.value);
+        let lives_until_ms = now.saturating_add(i64::try_from(note.ttl_ms).unwrap_or(i64::MAX));
+        state.notes.insert(note.key, (value, lives_until_ms.max(until_ms.unwrap_or(0))));
+        Ok(())
     }
 
     /// Evicts what has expired if the new accounts would not fit otherwise.
@@ -141,6 +166,16 @@ impl MemoryLimiter {
 }
 
 impl State {
+    fn refusal(&self, identity: Option<Identity<'_>>, now_ms: i64) -> Option<Decision> {
+        let claim = identity?.claim();
+        let noted = |key: &String| {
+            let (value, until_ms) = self.notes.get(key)?;
+            (*until_ms > now_ms).then(|| value.clone())
+        };
+        let is_session_over = claim.session_key.as_ref().and_then(noted).is_some();
+        claim.refusal(&Noted { plan: noted(&claim.plan_key), before: noted(&claim.before_key), is_session_over })
+    }
+
     /// A copy of what counts now; small, because windows and slots are.
     fn live(&self, policy: &Policy, now_ms: i64) -> Account {
         let mut account =
@@ -186,7 +221,8 @@ mod tests {
         limiter.clock = Clock::Fixed(time.clone());
         let ask = |subject| {
             let (call_id, policies) = (CallId::new(), window(subject));
-            limiter.reserve(&Ask { call_id: &call_id, policies: &policies, hold_nanousd: 0, hold_ttl_ms: 1 })
+            let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd: 0, hold_ttl_ms: 1 };
+            limiter.reserve(&ask)
         };
         for subject in 0..3 {
             assert!(ask(subject).unwrap().is_admitted());

@@ -7,6 +7,7 @@
 mod algebra;
 mod decision;
 mod error;
+mod identity;
 mod memory;
 mod policy;
 mod redis;
@@ -19,11 +20,13 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+use self::identity::Note;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteLimiter;
 pub use self::{
     decision::{Decision, Standing},
     error::LimitError,
+    identity::Identity,
     memory::MemoryLimiter,
     policy::{Ask, MAX_EXACT, Policy},
     redis::RedisLimiter,
@@ -100,7 +103,8 @@ impl Limiter {
         self
     }
 
-    /// Takes a place in every policy of the ask, or in none. The same call asking twice is admitted once.
+    /// Takes a place in every policy of the ask, or in none. The same call asking twice is admitted once. Where the
+    /// ask's identity is over or its plan another one, nothing is taken either.
     ///
     /// # Errors
     /// Any [`LimitError`]: no decision, and nothing may be started.
@@ -150,12 +154,56 @@ impl Limiter {
     /// # Errors
     /// Any [`LimitError`].
     pub async fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
+        Ok(self.look(None, policies).await?.standings().to_vec())
+    }
+
+    /// How the policies stand for somebody: `Admitted`, or what became of the identity. Takes nothing and writes
+    /// nothing. Without policies it only checks the identity.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Result<Decision, LimitError> {
         policy::check_policies(policies)?;
         match self {
-            Self::Redis(redis) => redis.peek(policies).await,
+            Self::Redis(redis) => redis.look(identity, policies).await,
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => sqlite.peek(policies).await,
-            Self::Memory(memory) => memory.peek(policies),
+            Self::Sqlite(sqlite) => sqlite.look(identity, policies).await,
+            Self::Memory(memory) => Ok(memory.look(identity, policies)),
+        }
+    }
+
+    /// Says which plan is in force for a caller, whatever their tokens say: from the next ask on, for a day, which
+    /// is longer than any access token lives.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; saying it again is safe.
+    pub async fn set_plan(&self, subject: &str, plan: &str) -> Result<(), LimitError> {
+        self.note(Note::plan(subject, plan)).await
+    }
+
+    /// Ends a session or an API key: from the next ask on, for `ttl_ms`, which must be longer than its tokens live.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; ending it again is safe.
+    pub async fn revoke_session(&self, session: &str, ttl_ms: u64) -> Result<(), LimitError> {
+        self.note(Note::session(session, ttl_ms)?).await
+    }
+
+    /// Ends everything of a caller that was issued before a moment (milliseconds since 1970), for `ttl_ms`. A later
+    /// moment is never replaced by an earlier one.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; ending it again is safe.
+    pub async fn revoke_before(&self, subject: &str, before_ms: i64, ttl_ms: u64) -> Result<(), LimitError> {
+        self.note(Note::before(subject, before_ms, ttl_ms)?).await
+    }
+
+    async fn note(&self, note: Note) -> Result<(), LimitError> {
+        match self {
+            Self::Redis(redis) => redis.note(&note).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.note(note).await,
+            Self::Memory(memory) => memory.note(note),
         }
     }
 }

@@ -8,9 +8,10 @@ use std::sync::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    Ask, Clock, Decision, LimitError, MARKER_MS, Policy, Standing,
+    Ask, Clock, Decision, Identity, LimitError, MARKER_MS, Policy,
     algebra::{Account, Entry},
     decision::Verdict,
+    identity::{Claim, Note, Noted},
 };
 use crate::{ids::CallId, sqlite::Sqlite};
 
@@ -30,6 +31,9 @@ const TABLES: &str = "
         call_id text primary key, settled integer not null, drop_at_ms integer not null
     ) without rowid;
     create index if not exists limit_calls_drop on limit_calls (drop_at_ms);
+    create table if not exists limit_identities (
+        note text primary key, value text not null, drop_at_ms integer not null
+    ) without rowid;
 ";
 
 /// The limiter in a SQLite file.
@@ -49,8 +53,10 @@ impl SqliteLimiter {
     pub(super) async fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
         let (call_id, policies) = (ask.call_id.clone(), ask.policies.to_vec());
         let (hold_nanousd, hold_ttl_ms) = (ask.hold_nanousd, ask.hold_ttl_ms);
+        let claim = ask.identity.map(|identity| identity.claim());
         self.write(move |tx, now| {
-            reserve(tx, &Ask { call_id: &call_id, policies: &policies, hold_nanousd, hold_ttl_ms }, now)
+            let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd, hold_ttl_ms };
+            reserve(tx, &ask, claim.as_ref(), now)
         })
         .await
     }
@@ -65,16 +71,39 @@ impl SqliteLimiter {
         self.write(move |tx, _| release(tx, &call_id, &policies)).await
     }
 
-    pub(super) async fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
-        let policies = policies.to_vec();
+    pub(super) async fn look(
+        &self,
+        identity: Option<Identity<'_>>,
+        policies: &[Policy],
+    ) -> Result<Decision, LimitError> {
+        let (policies, claim) = (policies.to_vec(), identity.map(|identity| identity.claim()));
         let (ready, clock) = (self.ready.clone(), self.clock.clone());
-        let standings = self.db.run(move |connection| {
+        let decision = self.db.run(move |connection| {
             make_tables(connection, &ready)?;
             let tx = connection.transaction()?;
             let now = clock.now_ms();
-            policies.iter().map(|policy| Ok(load(&tx, policy, now)?.standing(policy, now))).collect()
+            if let Some(refusal) = refusal(&tx, claim.as_ref(), now)? {
+                return Ok(refusal);
+            }
+            let standings = policies.iter().map(|policy| Ok(load(&tx, policy, now)?.standing(policy, now)));
+            Ok(Decision::Admitted { standings: standings.collect::<Result<_, rusqlite::Error>>()? })
         });
-        Ok(standings.await?)
+        Ok(decision.await?)
+    }
+
+    pub(super) async fn note(&self, note: Note) -> Result<(), LimitError> {
+        self.write(move |tx, now| {
+            let known = noted(tx, &note.key, now)?;
+            let value = known.filter(|known| note.yields_to(known)).unwrap_or(note.value);
+            let drop_at_ms = now.saturating_add(i64::try_from(note.ttl_ms).unwrap_or(i64::MAX));
+            tx.prepare(
+                "insert into limit_identities (note, value, drop_at_ms) values (?1, ?2, ?3) on conflict (note) \
+                 do update set value = excluded.value, drop_at_ms = max(drop_at_ms, excluded.drop_at_ms)",
+            )?
+            .execute(params![note.key, value, drop_at_ms])?;
+            Ok(())
+        })
+        .await
     }
 
     /// Runs work while no other process writes; the clock is read once that is so.
@@ -109,9 +138,12 @@ fn make_tables(connection: &Connection, ready: &AtomicBool) -> Result<(), rusqli
     Ok(())
 }
 
-fn reserve(tx: &Transaction<'_>, ask: &Ask<'_>, now: i64) -> Result<Decision, rusqlite::Error> {
+fn reserve(tx: &Transaction<'_>, ask: &Ask<'_>, claim: Option<&Claim>, now: i64) -> Result<Decision, rusqlite::Error> {
     sweep(tx, now)?;
     let known = is_settled(tx, ask.call_id)?.is_some();
+    if let Some(refusal) = refusal(tx, claim.filter(|_| !known), now)? {
+        return Ok(refusal);
+    }
     let mut judged = Vec::with_capacity(ask.policies.len());
     for policy in ask.policies {
         let account = load(tx, policy, now)?;
@@ -176,7 +208,24 @@ fn sweep(tx: &Transaction<'_>, now: i64) -> Result<(), rusqlite::Error> {
     tx.prepare("delete from limit_entries where frees_at_ms <= ?1")?.execute([now])?;
     tx.prepare("delete from limit_calls where drop_at_ms <= ?1")?.execute([now])?;
     tx.prepare("delete from limit_budgets where drop_at_ms <= ?1")?.execute([now])?;
+    tx.prepare("delete from limit_identities where drop_at_ms <= ?1")?.execute([now])?;
     Ok(())
+}
+
+fn refusal(tx: &Transaction<'_>, claim: Option<&Claim>, now: i64) -> Result<Option<Decision>, rusqlite::Error> {
+    let Some(claim) = claim else { return Ok(None) };
+    let session = claim.session_key.as_ref().map(|key| noted(tx, key, now)).transpose()?;
+    let noted = Noted {
+        plan: noted(tx, &claim.plan_key, now)?,
+        before: noted(tx, &claim.before_key, now)?,
+        is_session_over: session.flatten().is_some(),
+    };
+    Ok(claim.refusal(&noted))
+}
+
+fn noted(tx: &Transaction<'_>, key: &str, now: i64) -> Result<Option<String>, rusqlite::Error> {
+    let mut statement = tx.prepare("select value from limit_identities where note = ?1 and drop_at_ms > ?2")?;
+    statement.query_row(params![key, now], |row| row.get(0)).optional()
 }
 
 /// Whether the call is settled; none where it holds nothing.

@@ -1,14 +1,20 @@
 -- Takes a place in every policy, or in none.
 --
--- KEYS[1]  the call's marker, then the policies' keys
--- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms the hold lives   ARGV[5] ms the marker lives   then the policies
+-- KEYS[1]  the call's marker, then the identity's keys, then the policies'
+-- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms the hold lives   ARGV[5] ms the marker lives   then the identity
+-- (three), then the policies
 -- Answer: 1 or 0 (admitted or refused), then per policy: remaining, reset, wait.
 --   reset: ms until there is more, -1 for never   wait: -2 where it fits, else ms until it would, -1 for never
+-- or the identity's refusal. A call that has been admitted stays so.
 
 local call_id, hold, hold_ttl = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = now_ms()
-local all = policies(2, 6)
 local known = redis.call('GET', KEYS[1])
+local identity_keys, refusal = identity(2, 6)
+if refusal and not known then
+  return refusal
+end
+local all = policies(2 + identity_keys, 9)
 
 local function unit(policy)
   -- A budget with nothing left admits nothing, not even what is free.
