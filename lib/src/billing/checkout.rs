@@ -70,7 +70,7 @@ impl Billing<'_> {
             return Ok(None);
         }
         if synced.entitlement.subscription_id.is_some() {
-            let url = self.stripe.open_portal(customer_id, &urls.success).await?;
+            let url = self.stripe.open_portal(customer_id, &urls.portal).await?;
             return Ok(Some(Door::Portal(url)));
         }
         let price = self.offer.prices.first().ok_or_else(nothing_sold)?;

@@ -5,11 +5,14 @@
 
 mod checkout;
 mod reconcile;
+mod return_path;
 mod sync;
 mod webhook;
 
 pub use checkout::Door;
+pub(crate) use checkout::nothing_sold;
 pub use reconcile::Reconciled;
+pub use return_path::ReturnPath;
 pub use webhook::Outcome;
 
 use crate::{

@@ -3,7 +3,7 @@
 use super::Billing;
 use crate::{
     Error,
-    auth::Caller,
+    auth::{Caller, Credential},
     clock,
     config::plans::PlanId,
     store::{BillingReading, PlanInForce, TakenEvent, Ticket},
@@ -69,7 +69,7 @@ impl Billing<'_> {
         let mut told = in_force.clone();
         for _ in 0..ANNOUNCE_ROUNDS {
             let plan = PlanId::parse(&told.plan).ok_or_else(|| Error::internal("the store holds an unknown plan"))?;
-            let subject = Caller::user(user_id, plan).id;
+            let subject = Caller::user(user_id, plan, Credential::None).id;
             self.limiter.set_plan(subject.as_str(), plan.as_str()).await?;
             match self.store.plan_announced(user_id, &told).await? {
                 Some(now) if now.plan != told.plan => told = now,

@@ -234,15 +234,7 @@ pub(super) fn policies(caller: &Caller) -> Vec<Policy> {
 }
 
 pub(super) fn unavailable(error: LimitError) -> Error {
-    match error {
-        LimitError::Invalid(_) => Error::internal(error),
-        error => Error::new(
-            Code::LimiterUnavailable,
-            "The limiter does not answer at the moment; nothing was started. Try again.",
-        )
-        .retry_after_s(2)
-        .log(error),
-    }
+    error.into()
 }
 
 fn refusal(

@@ -3,6 +3,7 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod billing;
 mod client_wire;
 mod handles;
 mod pace;
@@ -16,6 +17,7 @@ mod plan_in_force;
 mod relay;
 pub mod settle;
 
+pub use billing::{page_origin, user_id};
 pub use client_wire::ClientWire;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;

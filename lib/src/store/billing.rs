@@ -106,8 +106,7 @@ const FORGET_CUSTOMER: &str = "update billing_accounts set customer_id = null, s
     next_check_ms = null, attempt = attempt + 1 where user_id = $1 and customer_id = $2";
 const TAKE_EVENT: &str = "insert into billing_events (id, user_id, kind, created_ms, taken_ms) \
     select $2, user_id, $3, $4, $5 from billing_accounts where user_id = $1 on conflict (id) do nothing";
-const SET_PLAN: &str =
-    "update users set plan = (select plan from billing_accounts where user_id = $1) where id = $1";
+const SET_PLAN: &str = "update users set plan = (select plan from billing_accounts where user_id = $1) where id = $1";
 const ANNOUNCED: &str = "update billing_accounts set check_ms = next_check_ms where user_id = $1 and applied = $2";
 const IN_FORCE: &str =
     "select users.plan, applied from users join billing_accounts on user_id = users.id where users.id = $1";
@@ -177,8 +176,7 @@ impl Store {
                    check_ms = case when check_ms < $5 then check_ms else $5 end, attempt = attempt + 1 \
                    where user_id = $1 and attempt = $2";
         let user_id = account.user_id.as_str();
-        let params =
-            [user_id.into(), account.attempt.into(), session_id.into(), session_for.into(), check_ms.into()];
+        let params = [user_id.into(), account.attempt.into(), session_id.into(), session_for.into(), check_ms.into()];
         self.rows(Statement::new(sql, params)).await.map(drop)
     }
 

@@ -8,10 +8,12 @@ use super::{
 /// Where Stripe sends the browser.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnUrls {
-    /// After paying, and out of the billing portal.
+    /// After paying.
     pub success: String,
     /// After leaving Checkout.
     pub cancel: String,
+    /// Out of the billing portal.
+    pub portal: String,
 }
 
 /// What a Checkout session is for.

@@ -183,7 +183,8 @@ fn page(mut all: Vec<Value>, params: &mut Params) -> Answer {
     }
     all.sort_by_key(|one| std::cmp::Reverse(one["id"].as_str().unwrap_or_default().to_owned()));
     if let Some(after) = params.take("starting_after") {
-        let at = all.iter().position(|one| one["id"] == after.as_str()).ok_or_else(|| Refusal::missing("starting_after"))?;
+        let at =
+            all.iter().position(|one| one["id"] == after.as_str()).ok_or_else(|| Refusal::missing("starting_after"))?;
         all.drain(..=at);
     }
     params.end()?;

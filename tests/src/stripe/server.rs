@@ -98,8 +98,7 @@ impl State {
             if header("authorization") != Some(format!("Bearer {SECRET_KEY}")) {
                 return Err(Refusal::new(401, "invalid_request_error", None, None));
             }
-            if method == Method::POST
-                && header("content-type").as_deref() != Some("application/x-www-form-urlencoded")
+            if method == Method::POST && header("content-type").as_deref() != Some("application/x-www-form-urlencoded")
             {
                 return Err(Refusal::new(400, "invalid_request_error", None, None));
             }

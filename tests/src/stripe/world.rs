@@ -127,7 +127,8 @@ impl World {
     /// The open invoices are paid after all.
     pub fn recover(&mut self, subscription: &str) {
         let parent = |one: &Value| one["parent"]["subscription_details"]["subscription"] == subscription;
-        let open: Vec<_> = self.invoices.values().filter(|one| parent(one) && one["status"] == "open").cloned().collect();
+        let open: Vec<_> =
+            self.invoices.values().filter(|one| parent(one) && one["status"] == "open").cloned().collect();
         for mut invoice in open {
             invoice["status"] = json!("paid");
             self.invoices.insert(invoice["id"].as_str().unwrap().to_owned(), invoice.clone());
