@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
 
 mod bad_input;
+mod billing;
 mod chat;
 mod conversations;
 mod durability;

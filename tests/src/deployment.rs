@@ -109,6 +109,11 @@ impl Deployment {
         functions.entry(name.to_owned()).or_insert_with(|| Arc::new(Function::start(name, &self.environment))).clone()
     }
 
+    /// Stops a function; the next call starts it anew, with the environment of then.
+    pub fn stop(&self, name: &str) {
+        self.functions.lock().unwrap().remove(name);
+    }
+
     /// A call of a route's function.
     pub fn call(&self, method: &str, path: &str) -> Call {
         Call::new(self.function(function_of(path)), method, path)
@@ -184,6 +189,8 @@ fn function_of(path: &str) -> &'static str {
         "/api/chat" => "chat",
         "/api/usage" => "usage",
         "/api/v1/messages" => "v1-messages",
+        "/api/billing/checkout" => "billing-checkout",
+        "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
         other => panic!("no function serves {other}"),

@@ -78,6 +78,19 @@ impl StripeDouble {
         lock(&self.state.faults).extend(faults);
     }
 
+    /// Waits until so many answers are held.
+    ///
+    /// # Panics
+    /// Where the double is gone.
+    pub async fn wait_for_held(&self, number: u32) {
+        self.state.held.subscribe().wait_for(|held| *held >= number).await.unwrap();
+    }
+
+    /// Lets go of held answers, from now on.
+    pub fn release(&self) {
+        self.state.is_released.send_replace(true);
+    }
+
     /// While it is down, every connection is cut before anything is done.
     pub fn set_down(&self, is_down: bool) {
         *lock(&self.state.is_down) = is_down;

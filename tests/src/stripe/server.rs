@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) faults: Mutex<VecDeque<Fault>>,
     pub(super) is_down: Mutex<bool>,
     pub(super) seen: Mutex<Vec<Seen>>,
+    pub(super) held: watch::Sender<u32>,
+    pub(super) is_released: watch::Sender<bool>,
     keys: Mutex<Keys>,
 }
 
@@ -42,6 +45,8 @@ pub enum Fault {
     CutBefore,
     /// It is done, and the connection is cut before the answer.
     LoseReply,
+    /// It is done, and the answer waits until [`super::StripeDouble::release`].
+    HoldReply,
     /// Nothing is done, the answer is an error with this status, and stays it under the same idempotency key.
     Status(u16),
 }
@@ -109,6 +114,11 @@ impl State {
         });
         if fault == Fault::LoseReply {
             return Err(Cut);
+        }
+        if fault == Fault::HoldReply {
+            let mut is_released = self.is_released.subscribe();
+            self.held.send_modify(|held| *held += 1);
+            is_released.wait_for(|is_released| *is_released).await.map_err(|_| Cut)?;
         }
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
