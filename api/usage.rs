@@ -40,7 +40,7 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
             Err(error) => ctx.follow_plan(&mut caller, error).await?,
         }
     };
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let sums = ctx.time("store", store.usage_by_day(caller.id.as_str(), since_ms, until_ms)).await?;
     http::json(
         StatusCode::OK,

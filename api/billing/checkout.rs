@@ -2,9 +2,9 @@
 //!
 //! Body: none, or `{"return_path"}` (default `/`): the page comes back there with `?checkout=done` or
 //! `?checkout=cancelled`. Answer: `{"url", "kind"}`, `kind` being `checkout` or `portal`.
-//! Errors: `sign_in_required`, `account_required`, `invalid_json`, `invalid_body`, `billing_off`, `conflict`,
-//! `stripe_unavailable`, `stripe_misconfigured`, `store_unavailable`, `limiter_unavailable`. Asking again is safe after
-//! each of them: one customer a user, one open Checkout session at a time.
+//! Errors: `invalid_token`, `forbidden` (an API key), `session_revoked`, `account_required`, `invalid_json`,
+//! `invalid_body`, `billing_off`, `conflict`, `stripe_unavailable`, `stripe_misconfigured`, `store_unavailable`,
+//! `limiter_unavailable`. Asking again is safe after each of them: one customer a user, one open session at a time.
 //! Costs two to four calls of Stripe, a limiter round trip and some of the store.
 
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use purser::{
     Ctx, Error,
     billing::{Door, ReturnPath},
-    ctx::{page_origin, user_id},
+    ctx::{buyer, page_origin},
     http::{self, Method, Request, Response, StatusCode},
     serve::{self, Route},
 };
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
-    let user_id = user_id(&caller)?;
+    let user_id = buyer(&caller)?;
     let urls = ReturnPath::parse(request.body())?.urls(&page_origin(&request)?);
     // A session that was signed out must not open somebody's billing portal.
     ctx.check_credential(&caller).await?;

@@ -1,10 +1,10 @@
 //! POST /api/billing/webhook - Stripe's events.
 //!
 //! Body: an event of any API version, signed in `Stripe-Signature`. An event is only a reason to read what Stripe says
-//! about its customer now; what it says itself is not believed. Answer: `{"outcome"}`: `taken`, `repeated`, `ignored` (it
-//! changes no subscription) or `foreign` (not our customer). Errors: `invalid_signature`, `invalid_json`,
-//! `invalid_body`, `billing_off`; and those after which Stripe delivers again: `stripe_unavailable`,
-//! `stripe_misconfigured`, `store_unavailable`, `limiter_unavailable`.
+//! about its customer now; what it says itself is not believed. Answer: `{"outcome"}`: `taken`, `repeated`, `ignored`
+//! (it changes no subscription) or `foreign` (not our customer). Errors: `invalid_signature`, `invalid_json`,
+//! `invalid_body`, `billing_off`, `stripe_unavailable`, `stripe_misconfigured`, `store_unavailable`,
+//! `limiter_unavailable`: Stripe delivers again after each of them.
 //! Costs one or two calls of Stripe, a limiter round trip and four of the store.
 
 use std::process::ExitCode;

@@ -85,7 +85,7 @@ pub const STRIPE_BASE_URL: Var = var("STRIPE_BASE_URL", "Where Stripe's API is; 
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
-    "Signs and verifies bearer tokens (HS256) and the anonymous cookie, 32 bytes or more; required on Vercel, made up and kept in .purser/ in development.",
+    "Signs and verifies tokens (HS256), API keys and cookies, 32 bytes or more; several with commas between them: the first signs, all verify. Required on Vercel, made up and kept in .purser/ in development.",
 );
 /// JWT issuer.
 pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");

@@ -29,6 +29,10 @@ pub enum Code {
     SessionRevoked,
     /// The deployment has no JWT_SECRET.
     TokensOff,
+    /// No account has this address and password.
+    WrongCredentials,
+    /// The password is too short or too easy to guess.
+    WeakPassword,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -63,8 +67,6 @@ pub enum Code {
     ClaudeTimeout,
     /// Claude's API refused the deployment's key or billing.
     ClaudeMisconfigured,
-    /// Only somebody who has signed in can do this.
-    SignInRequired,
     /// The token is good, but there is no account behind it.
     AccountRequired,
     /// The deployment sells nothing: a variable for Stripe is missing.
@@ -79,6 +81,8 @@ pub enum Code {
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
     LimiterUnavailable,
+    /// More passwords wait to be hashed than this instance takes.
+    TooBusy,
     /// A fault of ours.
     Internal,
 }
@@ -97,6 +101,8 @@ impl Code {
         Self::TokenExpired,
         Self::SessionRevoked,
         Self::TokensOff,
+        Self::WrongCredentials,
+        Self::WeakPassword,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -114,7 +120,6 @@ impl Code {
         Self::ClaudeUnavailable,
         Self::ClaudeTimeout,
         Self::ClaudeMisconfigured,
-        Self::SignInRequired,
         Self::AccountRequired,
         Self::BillingOff,
         Self::InvalidSignature,
@@ -122,6 +127,7 @@ impl Code {
         Self::StripeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
+        Self::TooBusy,
         Self::Internal,
     ];
 
@@ -139,6 +145,8 @@ impl Code {
             Self::TokenExpired => ("token_expired", 401, "The token has expired"),
             Self::SessionRevoked => ("session_revoked", 401, "The session has ended"),
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
+            Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
+            Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),
@@ -156,7 +164,6 @@ impl Code {
             Self::ClaudeUnavailable => ("claude_unavailable", 502, "Claude cannot be reached"),
             Self::ClaudeTimeout => ("claude_timeout", 504, "Claude took too long"),
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
-            Self::SignInRequired => ("sign_in_required", 401, "Sign in first"),
             Self::AccountRequired => ("account_required", 403, "This needs an account"),
             Self::BillingOff => ("billing_off", 501, "Nothing is sold here"),
             Self::InvalidSignature => ("invalid_signature", 400, "The signature does not fit"),
@@ -164,6 +171,7 @@ impl Code {
             Self::StripeMisconfigured => ("stripe_misconfigured", 502, "This deployment cannot use Stripe"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
+            Self::TooBusy => ("too_busy", 503, "Too busy"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
     }

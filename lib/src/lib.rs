@@ -7,7 +7,8 @@
 //! | [`serve`] | the platform: bodies, panics, request ids, logs, work after the answer |
 //! | [`ctx`] | what a handler is given: lazy handles, and what combines two modules |
 //! | [`http`] | requests, answers, problems, cookies, event streams |
-//! | [`auth`] | who asks: bearer tokens and anonymous browsers |
+//! | [`auth`] | who asks: bearer tokens, personal API keys and anonymous browsers |
+//! | [`account`] | what an account is made of: addresses, passwords and their hashes |
 //! | [`limit`] | windows, holds and budgets, taken all or nothing in one atomic step |
 //! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
 //! | [`claude`] | the Messages API: requests, event streams, usage |
@@ -18,9 +19,10 @@
 //! | [`cache`] | Redis over TCP and Upstash over REST |
 //! | [`usage_report`] | what a caller used, as JSON |
 //! | [`observe`] | log lines and timings |
-//! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`ids`], [`usage`], [`net`], `sqlite` | the ground floor |
+//! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`hex`], [`ids`], [`usage`], [`net`], `json`, `sqlite` | the ground floor |
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod auth;
 pub mod billing;
 pub mod cache;
@@ -32,8 +34,10 @@ pub mod cost;
 pub mod ctx;
 pub mod env;
 pub mod error;
+pub mod hex;
 pub mod http;
 pub mod ids;
+mod json;
 pub mod limit;
 pub mod net;
 pub mod observe;

@@ -1,6 +1,8 @@
 //! Every route through its real binary, over HTTP, against real Postgres and Redis.
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
 
+mod account;
+mod api_keys;
 mod bad_input;
 mod billing;
 mod chat;
@@ -11,6 +13,9 @@ mod health;
 mod limits;
 mod messages;
 mod plan_in_force;
+mod refresh;
+mod sign_in;
+mod sign_out;
 mod tokens;
 mod upstream_errors;
 mod usage;

@@ -1,6 +1,6 @@
-use purser::{cache::Cache as Redis, limit::Limiter, sqlite::Sqlite};
+use purser::{cache::Cache as Redis, limit::Limiter, sqlite::Sqlite, store::Statement};
 use purser_tests::{
-    deployment::{Cache, Deployment, JWT_SECRET},
+    deployment::{Cache, Deployment},
     services, token,
 };
 use serde_json::json;
@@ -38,20 +38,28 @@ async fn the_plan_in_force_holds_from_the_next_request_on_with_the_old_token() {
 }
 
 #[tokio::test]
-async fn a_sign_out_ends_access_tokens_from_the_next_request_on() {
-    let deployment = Deployment::new().await;
-    let limiter = limiter(&deployment);
-    let mut claims = token::claims("ann", "free");
-    claims["sid"] = json!("s1");
-    claims["iat_ms"] = json!(purser::clock::now_ms());
-    let session = token::sign(&json!({ "alg": "HS256" }), &claims, JWT_SECRET);
-    assert_eq!(deployment.chat(&session, json!({ "message": "Hi" })).await.status, 200);
-    limiter.revoke_session("s1", 60_000).await.unwrap();
-    deployment.chat(&session, json!({ "message": "Hi" })).await.assert_problem(401, "session_revoked");
-    deployment.call("GET", "/api/usage").bearer(&session).send().await.assert_problem(401, "session_revoked");
-    assert_eq!(deployment.chat(&token::mint("ann", "free"), json!({ "message": "Hi" })).await.status, 200);
-    limiter.revoke_before("user:ann", purser::clock::now_ms(), 60_000).await.unwrap();
-    let minted = token::mint("ann", "free");
-    deployment.chat(&minted, json!({ "message": "Hi" })).await.assert_problem(401, "session_revoked");
-    assert_eq!(deployment.chat(&token::mint("bob", "free"), json!({ "message": "Hi" })).await.status, 200);
+async fn a_plan_that_only_the_store_knows_holds_as_well() {
+    for cache in [Cache::Redis, Cache::Sqlite] {
+        let deployment = Deployment::with(cache).await;
+        let ann = deployment.person("ann").await;
+        let set = async |plan: &str| {
+            deployment.store.rows(Statement::new("update users set plan = $1", [plan.into()])).await.unwrap();
+        };
+        let policy = async || {
+            let reply = deployment.chat(&ann.access, json!({ "message": "Hi" })).await;
+            assert_eq!(reply.status, 200, "{cache:?}: {}", reply.text);
+            let all: Vec<_> = reply.headers.get_all("ratelimit-policy").iter().collect();
+            assert_eq!(all.len(), 1, "{cache:?}");
+            all[0].to_str().unwrap().to_owned()
+        };
+        assert!(policy().await.contains("\"free-requests\""), "{cache:?}");
+        // Billing has written the plan, and has not told the limiter yet, or the limiter has forgotten.
+        set("pro").await;
+        assert!(policy().await.contains("\"pro-requests\""), "{cache:?}");
+        set("free").await;
+        assert!(policy().await.contains("\"free-requests\""), "{cache:?}");
+        let usage = deployment.call("GET", "/api/usage").bearer(&ann.access).send().await.json();
+        assert_eq!((&usage["plan"], &usage["limits"][0]["remaining"]), (&json!("free"), &json!(8)), "{cache:?}");
+        assert_eq!(deployment.ledger().await.len(), 3, "{cache:?}");
+    }
 }

@@ -109,8 +109,8 @@ impl Deployment {
         functions.entry(name.to_owned()).or_insert_with(|| Arc::new(Function::start(name, &self.environment))).clone()
     }
 
-    /// Stops a function; the next call starts it anew, with the environment of then.
-    pub fn stop(&self, name: &str) {
+    /// Ends a function, so that its next call starts it with the environment of then.
+    pub fn restart(&self, name: &str) {
         self.functions.lock().unwrap().remove(name);
     }
 
@@ -186,6 +186,8 @@ fn function_of(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
     match path {
         "/api/health" => "health",
+        "/api/auth/account" => "auth-account",
+        "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
         "/api/v1/messages" => "v1-messages",

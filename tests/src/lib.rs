@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "see above")]
 #![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
+pub mod account;
 pub mod deployment;
 pub mod function;
 pub mod http;

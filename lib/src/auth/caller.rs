@@ -15,8 +15,8 @@ pub struct Caller {
     pub kind: Kind,
     /// What the caller has shown, and what can be taken back.
     pub credential: Credential,
-    /// The plan has been corrected once within this request.
-    pub has_followed: bool,
+    /// How often the plan has been corrected within this request.
+    pub plan_changes: u8,
 }
 
 /// How a caller is known.
@@ -50,12 +50,24 @@ pub enum Credential {
         /// When the token was made, in milliseconds since 1970.
         issued_ms: i64,
     },
+    /// A personal API key.
+    Key {
+        /// The key's id.
+        id: String,
+        /// Its hash, as stored.
+        secret_hash: String,
+    },
 }
 
 impl Caller {
     /// The caller of a verified token.
     pub fn user(subject: &str, plan: PlanId, credential: Credential) -> Self {
-        Self { id: CallerId(format!("user:{subject}")), plan, kind: Kind::User, credential, has_followed: false }
+        Self { id: CallerId(format!("user:{subject}")), plan, kind: Kind::User, credential, plan_changes: 0 }
+    }
+
+    /// The account's id, or whatever else the token calls its subject.
+    pub fn subject(&self) -> &str {
+        self.id.as_str().strip_prefix("user:").unwrap_or_default()
     }
 
     /// A caller without a token.
@@ -65,7 +77,7 @@ impl Caller {
             plan: PlanId::Anonymous,
             kind: Kind::Anonymous { network, browser },
             credential: Credential::None,
-            has_followed: false,
+            plan_changes: 0,
         }
     }
 }

@@ -26,8 +26,8 @@ pub enum Door {
 }
 
 impl Billing<'_> {
-    /// Opens the right door for a user. Asked twice, or by two tabs at once, it opens one and the same Checkout session,
-    /// so that nobody pays twice.
+    /// Opens the right door for a user. Asked twice, or by two tabs at once, it opens one and the same Checkout
+    /// session, so that nobody pays twice.
     ///
     /// # Errors
     /// `account_required`, `billing_off`, `stripe_*`, `store_unavailable`, `limiter_unavailable`, `conflict`. Whatever

@@ -1,6 +1,6 @@
 //! The plan that is paid for: Stripe's word, the store and the limiter brought together.
 //!
-//! Everything ends in one step, [`Billing::sync`]: read all that Stripe says about the customer, write it down, and make
+//! Everything ends in one step, `Billing::sync`: read all that Stripe says about the customer, write it down, and make
 //! the plan hold from the next request on. An event, a click on "upgrade" and the nightly check only say for whom.
 
 mod checkout;

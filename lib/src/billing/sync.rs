@@ -24,7 +24,7 @@ pub(super) struct Synced {
 }
 
 impl Billing<'_> {
-    /// Reads the customer at Stripe, writes what it found (with the event, in one transaction), and makes the plan hold.
+    /// Reads the customer at Stripe, writes what it found, with the event in one transaction, and makes the plan hold.
     pub(super) async fn sync(
         &self,
         ticket: &Ticket,

@@ -5,7 +5,6 @@
 
 mod body;
 mod conversation;
-mod json;
 mod prompt;
 mod reply;
 mod title;
@@ -17,3 +16,5 @@ pub use conversation::{NewConversation, Rename, conversation_json, message_json}
 pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
 pub use ui_stream::{HEARTBEAT, UiStream};
+
+use crate::json;

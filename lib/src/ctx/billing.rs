@@ -2,10 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::Ctx;
+use super::{Ctx, accounts::sign_in_first};
 use crate::{
     Code, Error,
-    auth::{Caller, Kind},
+    auth::{Caller, Credential},
     billing::{Billing, nothing_sold},
     clock,
     config::{plans::PlanId, stripe as config},
@@ -31,6 +31,24 @@ impl Ctx {
         Ok(Billing { store: self.store().await?, limiter: self.limiter()?, stripe, offer })
     }
 
+    /// Ends all that a user pays for and deletes the customer at Stripe, before the account is deleted: whoever has no
+    /// account could not end it any more. Doing so twice is the same as once.
+    ///
+    /// # Errors
+    /// `stripe_*`, `store_unavailable`; `billing_off` where something is still paid for and the deployment has no key.
+    pub async fn end_billing(&self, user_id: &str) -> Result<(), Error> {
+        let Some((customer_id, is_subscriber)) = self.store().await?.customer_of(user_id).await? else { return Ok(()) };
+        let ended = match self.billing().await {
+            Ok(billing) => self.time("stripe", billing.stripe.delete_customer(&customer_id)).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        match ended {
+            // A customer of another Stripe account or mode, or nobody to ask: as far as is known nothing is paid for.
+            Err(error) if is_subscriber || error.code() == Code::StripeUnavailable => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Believes a request only where Stripe signed its body. No I/O.
     ///
     /// # Errors
@@ -54,13 +72,19 @@ impl Ctx {
     }
 }
 
-/// The user behind a caller.
+/// The user who may buy: signed in here, or vouched for by the team's own backend. A key is for scripts, and a lost one
+/// must not open its owner's invoices.
 ///
 /// # Errors
-/// `sign_in_required` for one who has not signed in.
-pub fn user_id(caller: &Caller) -> Result<&str, Error> {
-    let id = caller.id.as_str().strip_prefix("user:").filter(|_| caller.kind == Kind::User);
-    id.ok_or_else(|| Error::new(Code::SignInRequired, "Sign in first, and send the access token as a bearer token."))
+/// `invalid_token` for one who has not signed in, `forbidden` for a key.
+pub fn buyer(caller: &Caller) -> Result<&str, Error> {
+    match &caller.credential {
+        Credential::Session { .. } | Credential::Token { .. } => Ok(caller.subject()),
+        Credential::Key { .. } => {
+            Err(Error::new(Code::Forbidden, "An API key cannot buy. Sign in, and use the access token."))
+        }
+        Credential::None => Err(sign_in_first()),
+    }
 }
 
 /// The origin of the page that asks: what it says itself where it is a browser's (and then it has been checked), else

@@ -3,6 +3,7 @@
 use super::{
     Ctx,
     admission::{Hold, PricedCall},
+    plan_in_force::not_begun,
 };
 use crate::{
     Code, Error,
@@ -43,10 +44,10 @@ impl Ctx {
     /// `store_unavailable`: the call must not be made, and what it held is given back.
     pub async fn begin(&self, caller: &Caller, priced: PricedCall, hold: Hold) -> Result<OpenCall, Error> {
         let record = hold.record();
-        let written = match self.store().await {
+        let written = match self.store_for_call(caller).await {
             Ok(store) => {
                 let row = new_call(caller, &priced, &hold, &record, "messages", None);
-                self.time("store", store.begin_call(&row)).await.map_err(Error::from)
+                self.time("store", store.begin_call(&row)).await.map_err(not_begun)
             }
             Err(error) => Err(error),
         };
@@ -107,8 +108,8 @@ impl Ctx {
         let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
         let record = hold.record();
         let row = new_call(caller, priced, hold, &record, "chat", Some(id));
-        let store = self.store().await?;
-        match self.time("store", store.begin_chat(&row, &turn)).await? {
+        let store = self.store_for_call(caller).await?;
+        match self.time("store", store.begin_chat(&row, &turn)).await.map_err(not_begun)? {
             Begun::Started { history } => Ok(history),
             Begun::NothingToAnswer => {
                 Err(Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again."))

@@ -10,6 +10,7 @@ mod pace;
 mod prepare;
 mod request_state;
 
+mod accounts;
 pub mod admission;
 pub mod call;
 pub mod identify;
@@ -17,7 +18,7 @@ mod plan_in_force;
 mod relay;
 pub mod settle;
 
-pub use billing::{page_origin, user_id};
+pub use billing::{buyer, page_origin};
 pub use client_wire::ClientWire;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;

@@ -54,5 +54,6 @@ async fn apply(store: &Store, name: &str, sql: &str) -> Result<(), StoreError> {
             }
             done
         }
+        Store::Guarded(pair) => Box::pin(apply(&pair.0, name, sql)).await,
     }
 }

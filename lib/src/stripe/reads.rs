@@ -25,8 +25,8 @@ impl Stripe {
         let query = Form::default().with("customer", customer_id).with("limit", PAGE);
         let found = self.pages("/v1/subscriptions", query, |one: &Subscription| one.id.clone()).await;
         let subscriptions = match found {
-            // Only a customer who is known to have been deleted has no subscriptions: to a key of another account, or of
-            // test mode, all customers are missing.
+            // Only a customer who is known to have been deleted has no subscriptions: to a key of another account or
+            // mode all customers are missing.
             Err(error) if error.is_missing("customer") => {
                 return if self.customer(customer_id).await?.deleted { Ok(None) } else { Err(error) };
             }

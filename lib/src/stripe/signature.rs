@@ -4,7 +4,7 @@ use std::fmt;
 
 use ring::hmac;
 
-use crate::{auth, config::Secret};
+use crate::{config::Secret, hex};
 
 /// How far the time of a signature may be from ours, both ways: Stripe signs every delivery anew.
 pub const TOLERANCE_S: i64 = 300;
@@ -40,7 +40,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[Secret], now_s: i64) -> Resu
     for (name, value) in header.split(',').filter_map(|part| part.trim().split_once('=')) {
         match name {
             "t" => time = Some(value),
-            "v1" => signatures.extend(auth::decode_hex(value)),
+            "v1" => signatures.extend(hex::decode(value)),
             _ => {}
         }
     }
@@ -64,7 +64,7 @@ pub fn verify(header: &str, body: &[u8], secrets: &[Secret], now_s: i64) -> Resu
 /// The header that Stripe would send for a body.
 pub fn sign(body: &[u8], secret: &Secret, time_s: i64) -> String {
     let tag = hmac::sign(&key(secret), &signed_text(&time_s.to_string(), body));
-    format!("t={time_s},v1={}", auth::hex(tag.as_ref()))
+    format!("t={time_s},v1={}", hex::encode(tag.as_ref()))
 }
 
 /// The whole secret is the key, `whsec_` included.

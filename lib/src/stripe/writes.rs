@@ -47,7 +47,7 @@ impl CheckoutWish<'_> {
     /// Tells wishes apart without keeping them.
     pub fn digest(&self) -> String {
         let digest = ring::digest::digest(&ring::digest::SHA256, self.form().as_str().as_bytes());
-        crate::auth::hex(&digest.as_ref()[..16])
+        crate::hex::encode(&digest.as_ref()[..16])
     }
 }
 
@@ -61,13 +61,19 @@ impl Stripe {
         self.post::<Customer>("/v1/customers", &form, key).await.map(|customer| customer.id)
     }
 
-    /// Deletes a customer, which ends all subscriptions at once. One that is gone already is no error.
+    /// Deletes a customer, which ends all subscriptions at once. One that has been deleted before is no error.
     ///
     /// # Errors
-    /// [`StripeError`].
+    /// [`StripeError`]; 404 where this account never had one of this id.
     pub async fn delete_customer(&self, id: &str) -> Result<(), StripeError> {
         match self.delete::<Anything>(&format!("/v1/customers/{id}")).await {
-            Err(StripeError::Refused { status: 404, .. }) => Ok(()),
+            Err(error @ StripeError::Refused { status: 404, .. }) => {
+                if self.customer(id).await?.deleted {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
             done => done.map(drop),
         }
     }

@@ -138,7 +138,7 @@ async fn nobody_pays_who_is_not_known() {
     let shop = Shop::open(Cache::Sqlite).await;
     let post = || shop.deployment.call("POST", "/api/billing/checkout");
     let anonymous = post().send().await;
-    anonymous.assert_problem(401, "sign_in_required");
+    anonymous.assert_problem(401, "invalid_token");
     assert_eq!(anonymous.header("www-authenticate"), "Bearer");
     post().bearer("forged").send().await.assert_problem(401, "invalid_token");
     let minted = post().bearer(&token::mint(&ids::new_id(), "free")).send().await;

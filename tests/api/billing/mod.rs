@@ -1,5 +1,6 @@
 //! What is sold, from the click to the plan in force.
 
+mod accounts;
 mod checkout;
 mod outages;
 mod permutations;

@@ -56,12 +56,12 @@ async fn a_wrong_key_is_the_owners_to_mend_and_takes_nobodys_plan() {
     shop.stripe.world().set_status(&subscription, "active");
     let event = shop.stripe.world().take_events().pop().unwrap();
     shop.deployment.set("STRIPE_SECRET_KEY", "sk_test_wrong");
-    shop.deployment.stop("billing-webhook");
+    shop.deployment.restart("billing-webhook");
     shop.deliver(&event).await.assert_problem(502, "stripe_misconfigured");
     // A key of another account, or of the other mode: there the customer never was.
     let kept = shop.stripe.world().customers.remove(&customer).unwrap();
     shop.deployment.set("STRIPE_SECRET_KEY", purser_tests::stripe::SECRET_KEY);
-    shop.deployment.stop("billing-webhook");
+    shop.deployment.restart("billing-webhook");
     shop.deliver(&event).await.assert_problem(502, "stripe_misconfigured");
     assert_eq!(shop.plan(&user).await, "pro");
     shop.stripe.world().customers.insert(customer, kept);
@@ -93,11 +93,11 @@ async fn without_the_limiter_stripe_is_asked_to_come_again_and_then_the_plan_hol
     assert_eq!(shop.plan(&user).await, "free");
     let redis = shop.deployment.environment["REDIS_URL"].clone();
     shop.deployment.set("REDIS_URL", &format!("redis://127.0.0.1:{}", free_port()));
-    shop.deployment.stop("billing-webhook");
+    shop.deployment.restart("billing-webhook");
     shop.deliver(&event).await.assert_problem(503, "limiter_unavailable");
     assert_eq!((shop.stored_plan(&user).await.as_str(), shop.plan_in_force(&user).await.as_str()), ("pro", "free"));
     shop.deployment.set("REDIS_URL", &redis);
-    shop.deployment.stop("billing-webhook");
+    shop.deployment.restart("billing-webhook");
     assert_eq!(shop.deliver(&event).await.json()["outcome"], "repeated");
     assert_eq!(shop.plan(&user).await, "pro");
 }

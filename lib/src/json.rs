@@ -112,6 +112,11 @@ impl<'a> Node<'a> {
         Ok(text.into_owned())
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Result<bool, Error> {
+        serde_json::from_str(self.raw.get()).map_err(|_| self.unfit("true or false"))
+    }
+
     /// A whole number from 1 to `most`.
     pub(super) fn count(&self, most: u64) -> Result<u64, Error> {
         let number: Option<u64> = serde_json::from_str(self.raw.get()).ok();
