@@ -85,6 +85,21 @@ pub const RECONCILE_AFTER_S: Var = var(
     "RECONCILE_AFTER_S",
     "Seconds after which a call that nobody has settled counts as dead and is settled at its ceiling; 300 if absent: the longest a function may run.",
 );
+/// Stripe's key.
+pub const STRIPE_SECRET_KEY: Var =
+    secret("STRIPE_SECRET_KEY", "Stripe's secret or restricted key, sk_… or rk_…; without it nothing is sold.");
+/// Stripe's webhook secret.
+pub const STRIPE_WEBHOOK_SECRET: Var = secret(
+    "STRIPE_WEBHOOK_SECRET",
+    "The signing secret whsec_… of the webhook endpoint, or several, comma-separated; without it Stripe's events are refused.",
+);
+/// What is sold.
+pub const STRIPE_PRICE_PRO: Var = var(
+    "STRIPE_PRICE_PRO",
+    "The recurring price price_… of the pro plan, or several, comma-separated: the first is sold, all of them count; without it nothing is sold.",
+);
+/// Stripe's address.
+pub const STRIPE_BASE_URL: Var = var("STRIPE_BASE_URL", "Where Stripe's API is; https://api.stripe.com if absent.");
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
@@ -148,6 +163,10 @@ pub const VARS: &[&Var] = &[
     &CLAUDE_BUDGET_MONTH_USD,
     &PLAN_BUDGETS_USD,
     &RECONCILE_AFTER_S,
+    &STRIPE_SECRET_KEY,
+    &STRIPE_WEBHOOK_SECRET,
+    &STRIPE_PRICE_PRO,
+    &STRIPE_BASE_URL,
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,

@@ -67,6 +67,16 @@ pub enum Code {
     ClaudeTimeout,
     /// Claude's API refused the deployment's key or billing.
     ClaudeMisconfigured,
+    /// The token is good, but there is no account behind it.
+    AccountRequired,
+    /// The deployment sells nothing: a variable for Stripe is missing.
+    BillingOff,
+    /// An event's signature does not fit.
+    InvalidSignature,
+    /// Stripe does not answer.
+    StripeUnavailable,
+    /// Stripe refused the deployment's key or what it asked for.
+    StripeMisconfigured,
     /// The database did not answer in time; nothing was started.
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
@@ -110,6 +120,11 @@ impl Code {
         Self::ClaudeUnavailable,
         Self::ClaudeTimeout,
         Self::ClaudeMisconfigured,
+        Self::AccountRequired,
+        Self::BillingOff,
+        Self::InvalidSignature,
+        Self::StripeUnavailable,
+        Self::StripeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
         Self::TooBusy,
@@ -149,6 +164,11 @@ impl Code {
             Self::ClaudeUnavailable => ("claude_unavailable", 502, "Claude cannot be reached"),
             Self::ClaudeTimeout => ("claude_timeout", 504, "Claude took too long"),
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
+            Self::AccountRequired => ("account_required", 403, "This needs an account"),
+            Self::BillingOff => ("billing_off", 501, "Nothing is sold here"),
+            Self::InvalidSignature => ("invalid_signature", 400, "The signature does not fit"),
+            Self::StripeUnavailable => ("stripe_unavailable", 503, "Stripe is unavailable"),
+            Self::StripeMisconfigured => ("stripe_misconfigured", 502, "This deployment cannot use Stripe"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
             Self::TooBusy => ("too_busy", 503, "Too busy"),

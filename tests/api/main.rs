@@ -4,6 +4,7 @@
 mod account;
 mod api_keys;
 mod bad_input;
+mod billing;
 mod books;
 mod budgets;
 mod chat;

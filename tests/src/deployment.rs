@@ -238,6 +238,8 @@ fn function_of(path: &str) -> &'static str {
         "/api/chat" => "chat",
         "/api/usage" => "usage",
         "/api/v1/messages" => "v1-messages",
+        "/api/billing/checkout" => "billing-checkout",
+        "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
         _ if path.starts_with("/api/cron/") => "cron",

@@ -10,5 +10,7 @@ pub mod http;
 pub mod packages;
 pub mod relay;
 pub mod services;
+pub mod shop;
+pub mod stripe;
 pub mod token;
 pub mod upstash;

@@ -15,20 +15,11 @@ pub use jwt::{ACCESS_TTL_S, Verifier, access_token};
 pub use keys::Keys;
 pub use refresh::RefreshToken;
 
-use std::fmt::Write as _;
-
 use ring::rand::SecureRandom as _;
 
 /// 32 random bytes in hex; `None` where the kernel has no random source.
 pub fn random_hex() -> Option<String> {
     let mut bytes = [0_u8; 32];
     ring::rand::SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Some(crate::hex::encode(&bytes))
 }

@@ -3,6 +3,7 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod billing;
 mod client_wire;
 mod closing;
 mod handles;
@@ -22,6 +23,7 @@ pub mod price;
 mod relay;
 pub mod settle;
 
+pub use billing::{buyer, page_origin};
 pub use client_wire::ClientWire;
 pub use handles::{books, start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;

@@ -73,6 +73,14 @@ impl Ctx {
         Ok(guard.map_or_else(|| store.clone(), |guard| store.guarded(guard)))
     }
 
+    /// Whether what the caller has shown still counts.
+    ///
+    /// # Errors
+    /// `session_revoked`, `limiter_unavailable`.
+    pub async fn check_credential(&self, caller: &Caller) -> Result<(), Error> {
+        self.plan_in_force(caller).await.map(drop)
+    }
+
     async fn plan_in_force(&self, caller: &Caller) -> Result<Option<PlanId>, Error> {
         let Some(identity) = identity(caller) else { return Ok(None) };
         match self.time("limit", self.limiter()?.look(Some(identity), &[])).await.map_err(unavailable)? {

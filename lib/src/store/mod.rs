@@ -3,6 +3,8 @@
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
 mod api_keys;
+mod billing;
+mod billing_readings;
 mod budget_accounts;
 mod calls;
 mod chat_turn;
@@ -24,6 +26,8 @@ mod users;
 mod value;
 
 pub use api_keys::{KEYS_MAX, StoredKey};
+pub use billing::BillingAccount;
+pub use billing_readings::{BillingReading, DueCheck, PlanInForce, TakenEvent, Ticket};
 pub use budget_accounts::{BudgetAccount, Scope};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
