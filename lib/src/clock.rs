@@ -19,6 +19,12 @@ pub fn day_utc(time_ms: i64) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
+/// A time as RFC 3339 in UTC, to the second: `2026-11-24T12:00:00Z`.
+pub fn rfc3339(time_ms: i64) -> String {
+    let second = time_ms.div_euclid(1_000).rem_euclid(86_400);
+    format!("{}T{:02}:{:02}:{:02}Z", day_utc(time_ms), second / 3_600, second / 60 % 60, second % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +34,11 @@ mod tests {
         assert_eq!(day_utc(1_795_564_799_999), "2026-11-24");
         assert_eq!(day_utc(1_795_564_800_000), "2026-11-25");
         assert_eq!(day_utc(0), "1970-01-01");
+    }
+
+    #[test]
+    fn a_time_is_told_to_the_second() {
+        assert_eq!(rfc3339(1_795_564_799_999), "2026-11-24T23:59:59Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
     }
 }

@@ -9,6 +9,7 @@ mod hang_ups;
 mod health;
 mod limits;
 mod messages;
+mod models;
 mod tokens;
 mod upstream_errors;
 mod usage;

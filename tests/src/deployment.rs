@@ -183,7 +183,7 @@ fn function_of(path: &str) -> &'static str {
         "/api/health" => "health",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
-        "/api/v1/messages" => "v1-messages",
+        _ if path.starts_with("/api/v1/") => "v1-messages",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
         other => panic!("no function serves {other}"),

@@ -24,6 +24,8 @@ pub struct Claude {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct UpstreamCall {
+    /// Path and query, such as `/v1/messages?beta=true`.
+    pub path: String,
     /// The body, as it goes out.
     pub body: Bytes,
     /// `anthropic-version`.
@@ -106,7 +108,7 @@ impl Claude {
     async fn attempt(&self, call: &UpstreamCall) -> Result<UpstreamResponse, (ClaudeError, Option<Duration>)> {
         let mut request = self
             .http
-            .post(format!("{}/v1/messages", self.base_url))
+            .post(format!("{}{}", self.base_url, call.path))
             .header("x-api-key", self.api_key.expose())
             .header("anthropic-version", &call.version)
             .header("content-type", "application/json")

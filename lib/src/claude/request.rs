@@ -50,18 +50,34 @@ impl RequestFacts {
     /// # Errors
     /// `invalid_json`, `invalid_body` with a pointer, or `feature_not_priced`.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
+        Fields::read(body)?.facts()
+    }
+
+    /// Reads the model of a request whose tokens are only counted: nothing in it can cost.
+    ///
+    /// # Errors
+    /// `invalid_json`, or `invalid_body` with a pointer.
+    pub fn model_to_count(body: &[u8]) -> Result<String, Error> {
+        let fields = Fields::read(body)?;
+        let model = fields.model()?;
+        fields.check_messages()?;
+        Ok(model)
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(body).map_err(|error| {
             Error::new(Code::InvalidJson, format!("The body is not UTF-8 at byte {}.", error.valid_up_to()))
         })?;
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+        serde_json::from_str(text).map_err(|error| {
             if error.is_data() {
                 return Error::new(Code::InvalidBody, "The body must be a JSON object in which no field stands twice.")
                     .pointer("");
             }
             let at = format!("line {}, column {}", error.line(), error.column());
             Error::new(Code::InvalidJson, format!("The body is not JSON: see {at}."))
-        })?;
-        fields.facts()
+        })
     }
 }
 
@@ -106,19 +122,27 @@ impl Fields<'_> {
         serde_json::from_str(text).map(Some).map_err(|_| misfit(name, &format!("`{name}` must be {wanted}.")))
     }
 
+    fn model(&self) -> Result<String, Error> {
+        self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))
+    }
+
+    fn check_messages(&self) -> Result<(), Error> {
+        match self.raw("messages") {
+            None => Err(missing("messages")),
+            Some(text) if !text.starts_with('[') => Err(misfit("messages", "`messages` must be a list.")),
+            Some(text) if is_empty_list(text) => Err(misfit("messages", "`messages` must not be empty.")),
+            Some(_) => Ok(()),
+        }
+    }
+
     fn facts(&self) -> Result<RequestFacts, Error> {
-        let model: String = self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))?;
+        let model = self.model()?;
         let max_tokens: u64 =
             self.get("max_tokens", "a whole number, zero or more")?.ok_or_else(|| missing("max_tokens"))?;
         if max_tokens > MAX_TOKENS_BOUND {
             return Err(misfit("max_tokens", "`max_tokens` is beyond every model."));
         }
-        match self.raw("messages") {
-            None => return Err(missing("messages")),
-            Some(text) if !text.starts_with('[') => return Err(misfit("messages", "`messages` must be a list.")),
-            Some(text) if is_empty_list(text) => return Err(misfit("messages", "`messages` must not be empty.")),
-            Some(_) => {}
-        }
+        self.check_messages()?;
         for (field, why) in UNPRICED {
             if self.raw(field).is_some_and(|text| !is_empty_list(text)) {
                 return Err(unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}.")));

@@ -10,7 +10,6 @@ use crate::{
     clock,
     config::plans::Plan,
     cost::{self, InputBound, ModelPrice, format_usd},
-    http::{HeaderName, HeaderValue},
     ids::CallId,
     limit::{Ask, Decision, LimitError, Policy, Standing},
 };
@@ -95,16 +94,7 @@ impl Ctx {
     pub fn price_call(&self, caller: &Caller, wish: &Wish<'_>) -> Result<PricedCall, Error> {
         let plan = caller.plan.plan();
         let model_requested = wish.model.unwrap_or(plan.default_model);
-        let model = cost::find(model_requested)
-            .filter(|model| model.is_offered_on(&clock::day_utc(clock::now_ms())))
-            .ok_or_else(|| {
-            Error::new(
-                Code::ModelUnknown,
-                "No model of this name is offered. Your plan includes those listed in `models`.",
-            )
-            .member("models", plan.models)
-        })?;
-        self.check_allowed(model, plan)?;
+        let model = self.check_model(caller, model_requested)?;
         let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
         let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
         if max_tokens > most {
@@ -120,7 +110,7 @@ impl Ctx {
         Ok(PricedCall { model, model_requested: model_requested.to_owned(), max_tokens, ceiling_nanousd })
     }
 
-    fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
+    pub(super) fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
         let listed = |name: &String| cost::find(name).is_some_and(|found| found.id == model.id);
         let by_deployment = self.config().claude.models.as_ref().is_none_or(|models| models.iter().any(listed));
         if by_deployment && plan.models.contains(&model.id) {
@@ -181,31 +171,6 @@ impl Ctx {
             self.warn("release_failed", &error);
         }
     }
-
-    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, 2025-09-27).
-    fn add_limit_headers(&self, policies: &[Policy], standings: &[Standing]) {
-        let quota = policies.iter().filter_map(|policy| match policy {
-            Policy::Window { name, limit, window_ms, .. } => {
-                Some(format!("\"{name}\";q={limit};w={}", window_ms / 1_000))
-            }
-            Policy::InFlight { name, limit, .. } => Some(format!("\"{name}\";q={limit};qu=\"concurrent-requests\"")),
-            Policy::Budget { .. } => None,
-        });
-        let is_budget =
-            |name: &str| policies.iter().any(|p| matches!(p, Policy::Budget { name: one, .. } if one == name));
-        let left = standings.iter().filter(|standing| !is_budget(&standing.policy)).map(|standing| {
-            let reset = standing.reset_ms.map_or_else(String::new, |ms| format!(";t={}", ms.div_ceil(1_000)));
-            format!("\"{}\";r={}{reset}", standing.policy, standing.remaining)
-        });
-        for (name, value) in [
-            ("ratelimit-policy", quota.collect::<Vec<_>>().join(", ")),
-            ("ratelimit", left.collect::<Vec<_>>().join(", ")),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                self.add_header(HeaderName::from_static(name), value);
-            }
-        }
-    }
 }
 
 /// Every policy of a caller.
@@ -235,7 +200,7 @@ fn policies(caller: &Caller) -> Vec<Policy> {
     }
 }
 
-fn unavailable(error: LimitError) -> Error {
+pub(super) fn unavailable(error: LimitError) -> Error {
     match error {
         LimitError::Invalid(_) => Error::internal(error),
         error => Error::new(

@@ -4,7 +4,10 @@
 
 mod admin;
 mod client_wire;
+mod count_tokens;
 mod handles;
+mod limit_headers;
+mod offer;
 mod pace;
 mod prepare;
 mod request_state;
@@ -17,6 +20,7 @@ pub mod settle;
 
 pub use client_wire::ClientWire;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
+pub use offer::ModelPage;
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;
 
@@ -44,6 +48,10 @@ impl Ctx {
     /// This request's id, as in `x-request-id` and the log.
     pub fn request_id(&self) -> &str {
         &self.state.request_id
+    }
+
+    fn wire(&self) -> crate::http::Wire {
+        self.state.wire
     }
 
     /// Runs work that outlives the client: the platform keeps the process until it is done.

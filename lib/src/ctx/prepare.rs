@@ -114,6 +114,7 @@ impl OpenCall {
             history: &history,
         };
         Ok(UpstreamCall {
+            path: "/v1/messages".to_owned(),
             body: Bytes::from(prompt_body(&prompt)?),
             version: API_VERSION.to_owned(),
             beta: None,
@@ -127,13 +128,20 @@ impl OpenCall {
 /// # Errors
 /// `invalid_header`.
 pub fn messages_call(request: &Request, facts: &RequestFacts) -> Result<UpstreamCall, Error> {
+    let head_deadline = if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) };
+    forwarded(request, "/v1/messages", head_deadline)
+}
+
+/// A caller's request as it goes out: body, version, betas and query as they came; the key is the deployment's.
+pub(super) fn forwarded(request: &Request, path: &str, head_deadline: Duration) -> Result<UpstreamCall, Error> {
     let header = |name| headers::single(request.headers(), &HeaderName::from_static(name));
     let beta: Vec<_> = request.headers().get_all("anthropic-beta").iter().filter_map(|one| one.to_str().ok()).collect();
     Ok(UpstreamCall {
+        path: request.uri().query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")),
         body: request.body().clone(),
         version: header("anthropic-version")?.unwrap_or(API_VERSION).to_owned(),
         beta: (!beta.is_empty()).then(|| beta.join(",")),
-        head_deadline: if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) },
+        head_deadline,
     })
 }
 
