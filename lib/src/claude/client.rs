@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::ClaudeError;
+use super::{Asked, ClaudeError};
 use crate::config::Secret;
 
 /// Attempts after the first, where nothing can have been delivered (the official SDK's number).
@@ -32,6 +32,8 @@ pub struct UpstreamCall {
     pub version: String,
     /// `anthropic-beta`, as the caller gave it.
     pub beta: Option<String>,
+    /// Speed and place that the body asks for.
+    pub asked: Asked,
     /// How long the answer's head may take; a call that is not streamed has its head only at the end.
     pub head_deadline: Duration,
 }

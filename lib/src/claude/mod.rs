@@ -15,7 +15,7 @@ pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
 pub use error::ClaudeError;
 pub use input_bound::input_tokens_bound;
 pub use observer::{Observer, Outcome};
-pub use request::RequestFacts;
+pub use request::{Asked, RequestFacts};
 pub use sse::{Event, EventSplitter};
 
 /// The newest API version: what our own requests are written for.

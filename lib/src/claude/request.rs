@@ -22,14 +22,21 @@ pub struct RequestFacts {
     pub max_tokens: u64,
     /// Whether the answer is to be streamed.
     pub stream: bool,
-    /// `speed: "fast"`.
-    pub fast: bool,
-    /// `inference_geo`, as asked for.
-    pub inference_geo: Option<String>,
+    /// What makes the call dearer if it is granted.
+    pub asked: Asked,
     /// Most web searches; `None` where the request sets no bound.
     pub web_searches: Option<u64>,
     /// Whether a server tool may add to the prompt while the call runs.
     pub has_server_tools: bool,
+}
+
+/// What a request asks for that multiplies its price.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// `speed: "fast"`.
+    pub fast: bool,
+    /// `inference_geo`, as asked for.
+    pub inference_geo: Option<String>,
 }
 
 /// Top-level fields that make calls, tokens or time which the response's usage does not tell exactly.
@@ -158,8 +165,10 @@ impl Fields<'_> {
             model,
             max_tokens,
             stream: self.get("stream", "true or false")?.unwrap_or(false),
-            fast: speed.as_deref() == Some("fast"),
-            inference_geo: self.get("inference_geo", "a text")?,
+            asked: Asked {
+                fast: speed.as_deref() == Some("fast"),
+                inference_geo: self.get("inference_geo", "a text")?,
+            },
             web_searches: tools.web_searches,
             has_server_tools: tools.has_server_tools,
         })

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Code, Error, auth,
     chat::{ChatBody, Prompt, PromptMessage, prompt_body},
-    claude::{API_VERSION, RequestFacts, UpstreamCall, input_tokens_bound},
+    claude::{API_VERSION, Asked, RequestFacts, UpstreamCall, input_tokens_bound},
     config::Stage,
     cost::{self, InputBound},
     http::{HeaderName, Request, headers},
@@ -73,9 +73,9 @@ impl Ctx {
             bound: InputBound {
                 input_tokens,
                 web_searches,
-                fast: facts.fast,
+                fast: facts.asked.fast,
                 // Unless it is asked for elsewhere, inference may run in `us`, which is dearer.
-                geo_us: facts.inference_geo.as_deref().is_none_or(|geo| geo == "us"),
+                geo_us: facts.asked.inference_geo.as_deref().is_none_or(|geo| geo == "us"),
             },
         };
         let priced = self.price_call(caller, &wish)?;
@@ -118,6 +118,7 @@ impl OpenCall {
             body: Bytes::from(prompt_body(&prompt)?),
             version: API_VERSION.to_owned(),
             beta: None,
+            asked: Asked::default(),
             head_deadline: STREAM_HEAD_MAX,
         })
     }
@@ -129,7 +130,7 @@ impl OpenCall {
 /// `invalid_header`.
 pub fn messages_call(request: &Request, facts: &RequestFacts) -> Result<UpstreamCall, Error> {
     let head_deadline = if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) };
-    forwarded(request, "/v1/messages", head_deadline)
+    Ok(UpstreamCall { asked: facts.asked.clone(), ..forwarded(request, "/v1/messages", head_deadline)? })
 }
 
 /// A caller's request as it goes out: body, version, betas and query as they came; the key is the deployment's.
@@ -141,6 +142,7 @@ pub(super) fn forwarded(request: &Request, path: &str, head_deadline: Duration) 
         body: request.body().clone(),
         version: header("anthropic-version")?.unwrap_or(API_VERSION).to_owned(),
         beta: (!beta.is_empty()).then(|| beta.join(",")),
+        asked: Asked::default(),
         head_deadline,
     })
 }

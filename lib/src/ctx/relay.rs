@@ -46,8 +46,8 @@ impl Ctx {
         wire: ClientWire,
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
-        let relay =
-            Relay { ctx: self.clone(), call, hang_up, wire, observer: Observer::default(), course: Course::default() };
+        let observer = Observer::new(&upstream.asked);
+        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
