@@ -8,6 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::ToolFacts;
 use crate::{Code, Error};
 
 /// Output tokens beyond this are a mistake, whatever the model.
@@ -24,10 +25,8 @@ pub struct RequestFacts {
     pub stream: bool,
     /// What makes the call dearer if it is granted.
     pub asked: Asked,
-    /// Most web searches; `None` where the request sets no bound.
-    pub web_searches: Option<u64>,
-    /// Whether a server tool may add to the prompt while the call runs.
-    pub has_server_tools: bool,
+    /// The server tools among its tools.
+    pub tools: ToolFacts,
 }
 
 /// What a request asks for that multiplies its price.
@@ -160,7 +159,7 @@ impl Fields<'_> {
         if !matches!(tier.as_deref(), None | Some("auto" | "standard_only")) {
             return Err(unpriced("/service_tier", "This service tier has no public price."));
         }
-        let tools = Tools::read(self)?;
+        let tools = self.raw("tools").map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
         Ok(RequestFacts {
             model,
             max_tokens,
@@ -169,49 +168,8 @@ impl Fields<'_> {
                 fast: speed.as_deref() == Some("fast"),
                 inference_geo: self.get("inference_geo", "a text")?,
             },
-            web_searches: tools.web_searches,
-            has_server_tools: tools.has_server_tools,
+            tools,
         })
-    }
-}
-
-/// The server tools among a request's tools.
-struct Tools {
-    web_searches: Option<u64>,
-    has_server_tools: bool,
-}
-
-#[derive(Deserialize)]
-struct Tool {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    max_uses: Option<u64>,
-}
-
-impl Tools {
-    fn read(fields: &Fields<'_>) -> Result<Self, Error> {
-        let tools: Vec<Tool> = fields.get("tools", "a list of tools")?.unwrap_or_default();
-        let mut found = Self { web_searches: Some(0), has_server_tools: false };
-        for (index, tool) in tools.iter().enumerate() {
-            let kind = tool.kind.as_deref().unwrap_or("custom");
-            // Client tools are run by the caller: they cost the tokens they take, which usage tells.
-            if kind == "custom"
-                || ["bash_", "text_editor_", "computer_", "memory_"].iter().any(|one| kind.starts_with(one))
-            {
-                continue;
-            }
-            found.has_server_tools = true;
-            if kind.starts_with("web_search_") {
-                found.web_searches = found.web_searches.zip(tool.max_uses).map(|(sum, uses)| sum.saturating_add(uses));
-            } else if !kind.starts_with("web_fetch_") {
-                let pointer = format!("/tools/{index}/type");
-                return Err(unpriced(
-                    &pointer,
-                    "What this server tool costs is not told by the usage, so it is refused.",
-                ));
-            }
-        }
-        Ok(found)
     }
 }
 
@@ -223,11 +181,11 @@ fn missing(field: &str) -> Error {
     misfit(field, &format!("`{field}` is missing."))
 }
 
-fn misfit(field: &str, sentence: &str) -> Error {
+pub(super) fn misfit(field: &str, sentence: &str) -> Error {
     Error::new(Code::InvalidBody, sentence).pointer(format!("/{field}"))
 }
 
-fn unpriced(pointer: &str, sentence: &str) -> Error {
+pub(super) fn unpriced(pointer: &str, sentence: &str) -> Error {
     Error::new(Code::FeatureNotPriced, sentence).pointer(pointer)
 }
 
@@ -248,7 +206,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((facts.model.as_str(), facts.max_tokens, facts.stream), ("claude-opus-5", 9, true));
-        assert_eq!((facts.web_searches, facts.has_server_tools), (Some(3), true));
+        assert_eq!((facts.tools.web_searches, facts.tools.readings), (Some(3), 4));
     }
 
     #[test]

@@ -13,6 +13,9 @@ use crate::{
     store::{Begun, ChatTurn, NewCall, SeedMessage, StoredMessage, Turn},
 };
 
+/// Most bytes of a conversation that are sent to Claude, files included: its API takes 32 MB.
+const HISTORY_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
 /// A call that stands in the ledger and has not been made yet. [`Ctx::call_claude`] makes and settles it, whatever
 /// happens on the way; a process that dies before leaves the row `reserved`, and the hold expires by itself.
 pub struct OpenCall {
@@ -103,8 +106,15 @@ impl Ctx {
         };
         let title = body.title();
         // A token is at least a byte, so as many bytes of history as tokens fit the bound that was held.
-        let history_bytes_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
-        let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
+        let history_tokens_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
+        let turn = ChatTurn {
+            conversation_id: id,
+            title: &title,
+            seed: &seed,
+            turn,
+            history_tokens_max,
+            history_bytes_max: HISTORY_BYTES_MAX,
+        };
         let record = hold.record();
         let row = new_call(caller, priced, hold, &record, "chat", Some(id));
         let store = self.store().await?;
@@ -146,5 +156,6 @@ fn stored(message: &ChatMessage) -> SeedMessage {
         client_id: message.client_id.clone(),
         role: message.role,
         content: serde_json::Value::from(message.content.clone()).to_string(),
+        tokens_bound: None,
     }
 }

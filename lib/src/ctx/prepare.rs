@@ -62,17 +62,13 @@ impl Ctx {
     ) -> Result<PricedCall, Error> {
         self.claude()?;
         let context_tokens = cost::find(&facts.model).and_then(|model| model.context_tokens).unwrap_or(1_000_000);
-        let input_tokens = input_tokens_bound(body, facts.has_server_tools, context_tokens);
-        let web_searches = facts.web_searches.ok_or_else(|| {
-            let detail = "Set `max_uses` on the web search tool: without it there is no bound to what the call costs.";
-            Error::new(Code::FeatureNotPriced, detail).pointer("/tools")
-        })?;
+        let input_tokens = input_tokens_bound(body, &facts.tools, context_tokens);
         let wish = Wish {
             model: Some(&facts.model),
             max_tokens: Some(facts.max_tokens),
             bound: InputBound {
                 input_tokens,
-                web_searches,
+                web_searches: facts.tools.web_searches_max()?,
                 fast: facts.asked.fast,
                 // Unless it is asked for elsewhere, inference may run in `us`, which is dearer.
                 geo_us: facts.asked.inference_geo.as_deref().is_none_or(|geo| geo == "us"),

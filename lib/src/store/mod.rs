@@ -12,6 +12,7 @@ mod postgres;
 mod settlement;
 #[cfg(sqlite)]
 mod sqlite;
+mod turn_sql;
 mod usage_sums;
 mod value;
 
