@@ -5,15 +5,22 @@
 
 mod body;
 mod conversation;
+mod file;
 mod json;
+mod options;
+mod pairs;
 mod prompt;
 mod reply;
+mod sources;
 mod title;
+mod tool_results;
 mod ui_message;
+mod ui_part;
 mod ui_stream;
 
 pub use body::{ChatBody, ChatMessage, ChatTurnBody};
 pub use conversation::{NewConversation, Rename, conversation_json, message_json};
+pub use options::ChatOptions;
 pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
 pub use ui_stream::{HEARTBEAT, UiStream};

@@ -1,11 +1,10 @@
 //! A bound of the prompt's tokens: from above, never from below.
 
 use super::ToolFacts;
+use crate::usage::IMAGE_TOKENS_MAX;
 
 /// What Claude adds around a request: turn markers and, with tools, a hidden prompt of 290 to 800 tokens.
 pub const OVERHEAD_TOKENS: u64 = 2_000;
-/// An image costs at most this, however few bytes describe it (larger ones are scaled down).
-pub const IMAGE_TOKENS: u64 = 6_000;
 /// A document named by address or file can be as long as the context.
 const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"document\"", b"\"search_result\""];
 
@@ -23,7 +22,7 @@ pub fn input_tokens_bound(body: &[u8], tools: &ToolFacts, context_tokens: u64) -
     let images = count(body, b"\"image\"") as u64;
     (body.len() as u64)
         .saturating_add(OVERHEAD_TOKENS)
-        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
+        .saturating_add(images.saturating_mul(IMAGE_TOKENS_MAX))
         .min(context_tokens)
 }
 

@@ -39,6 +39,13 @@ pub struct OpenConversation {
     pub history: Vec<StoredMessage>,
 }
 
+impl OpenConversation {
+    /// The answer's id as the client knows it: an answer to the results of tools continues the one that called them.
+    pub fn message_id(&self) -> &str {
+        self.history.last().and_then(|last| last.answer_id.as_deref()).unwrap_or(&self.answer_id)
+    }
+}
+
 impl Ctx {
     /// Writes the ledger row of a call without a conversation.
     ///
@@ -94,12 +101,18 @@ impl Ctx {
         id: &str,
     ) -> Result<Vec<StoredMessage>, Error> {
         let seed: Vec<_> = body.seed.iter().map(stored).collect();
-        let message = match &body.turn {
-            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => Some(stored(message)),
-            ChatTurnBody::Regenerate { .. } => None,
+        let message = match body.message() {
+            Some(message) => Some(SeedMessage {
+                tokens_bound: self.tokens_to_keep(caller, priced, message).await?,
+                ..stored(message)
+            }),
+            None => None,
         };
         let turn = match (&body.turn, &message) {
             (ChatTurnBody::Edit { target, .. }, Some(message)) => Turn::Edit { target, message },
+            (ChatTurnBody::Results { answer, .. }, Some(message)) => {
+                Turn::Results { answer: answer.as_deref(), message }
+            }
             (ChatTurnBody::Regenerate { target }, _) => Turn::Regenerate { target: target.as_deref() },
             (_, Some(message)) => Turn::Submit { message },
             (_, None) => return Err(Error::internal("a turn without a message")),

@@ -2,11 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Ctx, admission::unavailable, prepare::forwarded};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    Ctx,
+    admission::{PricedCall, unavailable},
+    prepare::{forwarded, too_long},
+};
 use crate::{
     Code, Error,
     auth::{Caller, Kind},
-    claude::{ClaudeError, Next, UpstreamResponse},
+    chat::ChatMessage,
+    claude::{API_VERSION, Asked, ClaudeError, Next, OVERHEAD_TOKENS, UpstreamCall, UpstreamResponse},
     config::plans::{COUNT_TOKENS_REQUESTS, COUNT_TOKENS_WINDOW_S},
     http::{Body, HeaderName, HeaderValue, Request, Response, header},
     ids::CallId,
@@ -15,6 +23,7 @@ use crate::{
 
 /// Counting is quick; a count that takes longer is a fault.
 const COUNT_MAX: Duration = Duration::from_secs(30);
+const COUNT_PATH: &str = "/v1/messages/count_tokens";
 /// Far above any count.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
@@ -25,7 +34,7 @@ impl Ctx {
     /// `limit_exceeded`, `limiter_unavailable`, `claude_*`.
     pub async fn count_tokens(&self, caller: &Caller, request: &Request) -> Result<Response, Error> {
         let claude = self.claude()?;
-        let call = forwarded(request, "/v1/messages/count_tokens", COUNT_MAX)?;
+        let call = forwarded(request, COUNT_PATH, COUNT_MAX)?;
         self.take_a_count(caller).await?;
         let mut counted = self.time("model", claude.send(&call)).await?;
         let mut response = Response::new(Body::from(whole(&mut counted).await?));
@@ -59,6 +68,58 @@ impl Ctx {
             None => error,
         })
     }
+}
+
+impl Ctx {
+    /// Most prompt tokens of a message with files, whose bytes do not bound them; `None` for any other.
+    ///
+    /// A PDF has as many as its pages, which only Claude can tell: it is asked, which is free. What it says is an
+    /// estimate, so there is some room above it.
+    ///
+    /// # Errors
+    /// `prompt_too_long`, `claude_*`.
+    pub(super) async fn tokens_to_keep(
+        &self,
+        caller: &Caller,
+        priced: &PricedCall,
+        message: &ChatMessage,
+    ) -> Result<Option<i64>, Error> {
+        if !message.has_files() {
+            return Ok(None);
+        }
+        let tokens = match message.tokens_bound() {
+            Some(tokens) => tokens,
+            None => {
+                let counted = self.counted(priced.model.id, message).await?;
+                counted.saturating_add(counted / 10).saturating_add(OVERHEAD_TOKENS)
+            }
+        };
+        let most = caller.plan.plan().input_tokens_max;
+        if tokens > most {
+            return Err(too_long(most));
+        }
+        Ok(Some(i64::try_from(tokens).unwrap_or(i64::MAX)))
+    }
+
+    async fn counted(&self, model: &str, message: &ChatMessage) -> Result<u64, Error> {
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": message.content }] });
+        let call = UpstreamCall {
+            path: COUNT_PATH.to_owned(),
+            body: body.to_string().into(),
+            version: API_VERSION.to_owned(),
+            beta: None,
+            asked: Asked::default(),
+            head_deadline: COUNT_MAX,
+        };
+        let mut counted = self.time("model", self.claude()?.send(&call)).await?;
+        let counted: Counted = serde_json::from_slice(&whole(&mut counted).await?).map_err(ClaudeError::protocol)?;
+        Ok(counted.input_tokens)
+    }
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    input_tokens: u64,
 }
 
 fn windows(caller: &Caller) -> Vec<Policy> {

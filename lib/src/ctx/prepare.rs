@@ -11,13 +11,15 @@ use super::{
 };
 use crate::{
     Code, Error, auth,
-    chat::{ChatBody, Prompt, PromptMessage, prompt_body},
-    claude::{API_VERSION, Asked, RequestFacts, UpstreamCall, input_tokens_bound},
+    chat::{ChatBody, ChatMessage, Prompt, PromptMessage, prompt_body},
+    claude::{API_VERSION, Asked, OVERHEAD_TOKENS, RequestFacts, ToolFacts, UpstreamCall, input_tokens_bound},
     config::Stage,
     cost::{self, InputBound},
     http::{HeaderName, Request, headers},
 };
 
+/// Where a model's own is not known: the longest of any model.
+const CACHEABLE_TOKENS_MIN: u64 = 4_096;
 /// A streamed answer has its head at once; a slower one is a fault.
 const STREAM_HEAD_MAX: Duration = Duration::from_secs(60);
 
@@ -30,18 +32,27 @@ impl Ctx {
     pub fn price_chat(&self, caller: &auth::Caller, body: &ChatBody) -> Result<PricedCall, Error> {
         self.claude()?;
         let plan = caller.plan.plan();
-        let system_bytes = body.system.as_ref().map_or(0, |text| text.len() as u64);
-        if system_bytes > plan.input_tokens_max {
-            return Err(too_long(plan.input_tokens_max).pointer("/system"));
+        let most = plan.input_tokens_max;
+        let options = &body.options;
+        if options.bytes() > most {
+            return Err(too_long(most).pointer("/system"));
         }
-        if body.message_bytes() > plan.input_tokens_max {
-            return Err(too_long(plan.input_tokens_max));
+        if body.message().and_then(ChatMessage::tokens_bound).is_some_and(|tokens| tokens > most) {
+            return Err(too_long(most));
         }
+        let tools = options.tools().map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
+        let prompt_tokens = most.saturating_add(options.bytes()).saturating_add(OVERHEAD_TOKENS);
+        let model = options.model.as_deref().unwrap_or(plan.default_model);
         let wish = Wish {
-            model: body.model.as_deref(),
-            max_tokens: body.max_tokens,
+            model: Some(model),
+            max_tokens: options.max_tokens,
             bound: InputBound {
-                input_tokens: plan.input_tokens_max.saturating_add(system_bytes),
+                // What server tools bring can fill the context each time that Claude reads its prompt.
+                input_tokens: match tools.has_server_tools() {
+                    true => context_tokens(model).saturating_mul(tools.readings),
+                    false => prompt_tokens,
+                },
+                web_searches: tools.web_searches_max()?,
                 // Where inference runs is not asked for, so it may run in `us`, which is dearer.
                 geo_us: true,
                 ..InputBound::default()
@@ -61,8 +72,7 @@ impl Ctx {
         body: &[u8],
     ) -> Result<PricedCall, Error> {
         self.claude()?;
-        let context_tokens = cost::find(&facts.model).and_then(|model| model.context_tokens).unwrap_or(1_000_000);
-        let input_tokens = input_tokens_bound(body, &facts.tools, context_tokens);
+        let input_tokens = input_tokens_bound(body, &facts.tools, context_tokens(&facts.model));
         let wish = Wish {
             model: Some(&facts.model),
             max_tokens: Some(facts.max_tokens),
@@ -106,8 +116,12 @@ impl OpenCall {
         let prompt = Prompt {
             model: self.priced.model.id,
             max_tokens: self.priced.max_tokens,
-            system: body.system.as_deref(),
+            options: &body.options,
             history: &history,
+            cacheable_tokens_min: body
+                .options
+                .cache
+                .then(|| self.priced.model.cacheable_tokens_min.unwrap_or(CACHEABLE_TOKENS_MIN)),
         };
         Ok(UpstreamCall {
             path: "/v1/messages".to_owned(),
@@ -143,6 +157,10 @@ pub(super) fn forwarded(request: &Request, path: &str, head_deadline: Duration) 
     })
 }
 
-fn too_long(tokens: u64) -> Error {
+fn context_tokens(model: &str) -> u64 {
+    cost::find(model).and_then(|model| model.context_tokens).unwrap_or(1_000_000)
+}
+
+pub(super) fn too_long(tokens: u64) -> Error {
     Error::new(Code::PromptTooLong, format!("The prompt is longer than the {tokens} tokens that your plan takes."))
 }

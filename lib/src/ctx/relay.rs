@@ -229,7 +229,7 @@ impl Relay {
             "model": self.call.priced.model.id,
             "conversation_id": conversation.id,
         });
-        ui.start(&conversation.answer_id, &metadata).into()
+        ui.start(conversation.message_id(), &metadata).into()
     }
 
     fn closing(&mut self) -> Bytes {
@@ -251,7 +251,7 @@ impl Relay {
     fn json_reply(&self) -> Result<Response, Error> {
         let conversation = self.call.conversation.as_ref().ok_or_else(|| Error::internal("no conversation"))?;
         let message = ReplyMessage {
-            id: &conversation.answer_id,
+            id: conversation.message_id(),
             role: "assistant",
             text: self.observer.text(),
             content: self.observer.content(),
