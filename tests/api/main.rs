@@ -3,6 +3,8 @@
 
 mod bad_input;
 mod chat;
+mod chat_files;
+mod chat_tools;
 mod conversations;
 mod durability;
 mod hang_ups;
@@ -10,6 +12,7 @@ mod health;
 mod limits;
 mod messages;
 mod models;
+mod prompt_cache;
 mod tokens;
 mod upstream_errors;
 mod usage;
