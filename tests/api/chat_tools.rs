@@ -33,7 +33,9 @@ impl Chat {
 }
 
 fn find<'a>(events: &'a [Value], kind: &str) -> &'a Value {
-    events.iter().find(|event| event["type"] == kind).unwrap_or_else(|| panic!("no {kind} in {events:?}"))
+    let found = events.iter().find(|event| event["type"] == kind);
+    assert!(found.is_some(), "no {kind} in {events:?}");
+    found.unwrap()
 }
 
 /// The answer as `useChat` has it, its tool answered.
@@ -185,4 +187,22 @@ async fn a_refusal_says_what_it_is_about_and_costs_nothing() {
     );
     assert_eq!(finish["messageMetadata"]["stop_details"]["category"], "cyber");
     assert_eq!(finish["messageMetadata"]["cost_nanousd"], 0);
+}
+
+#[tokio::test]
+async fn a_page_that_is_loaded_again_has_the_messages_as_they_were_streamed() {
+    let chat = Chat::new().await;
+    chat.deployment.claude.next("thinking tool=weather");
+    let called = chat.send(&[user("u1", "How is the weather?")], json!({})).await.events();
+    let answer = answered(&called, json!({ "celsius": 21 }));
+    chat.send(std::slice::from_ref(&answer), json!({ "messageId": answer["id"] })).await;
+    let read = chat.deployment.call("GET", "/api/conversations/c?format=ui").bearer(&chat.token).send().await.json();
+    let messages = read["messages"].as_array().unwrap();
+    assert_eq!((messages.len(), &messages[0]["id"], &messages[1]["id"]), (2, &json!("u1"), &answer["id"]), "{read}");
+    let parts = messages[1]["parts"].as_array().unwrap();
+    let kinds: Vec<_> = parts.iter().map(|part| part["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["step-start", "reasoning", "text", "tool-weather", "step-start", "text"]);
+    assert_eq!((&parts[3]["state"], &parts[3]["output"]), (&json!("output-available"), &json!({ "celsius": 21 })));
+    let wrong = chat.deployment.call("GET", "/api/conversations/c?format=xml").bearer(&chat.token).send().await;
+    wrong.assert_problem(400, "invalid_query");
 }

@@ -14,6 +14,7 @@ mod reply;
 mod sources;
 mod title;
 mod tool_results;
+mod ui_history;
 mod ui_message;
 mod ui_part;
 mod ui_stream;
@@ -23,4 +24,5 @@ pub use conversation::{NewConversation, Rename, conversation_json, message_json}
 pub use options::ChatOptions;
 pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
+pub use ui_history::{StoredPart, ui_messages};
 pub use ui_stream::{HEARTBEAT, UiStream};

@@ -195,8 +195,9 @@ impl Observer {
         self.blocks.list()
     }
 
-    /// The blocks worth keeping for the next turn: those of a message that broke off keep their text alone, since
-    /// Claude takes neither a thought without its signature nor a tool call without its input back.
+    /// The blocks worth keeping for the next turn: of a message that broke off that is the bare text, since Claude takes
+    /// neither a thought without its signature, nor a tool call without its input, nor a citation without what it
+    /// cites.
     pub fn content_to_keep(&self) -> Vec<Value> {
         let kind = |block: &Value| block.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let is_empty_text = |block: &Value| {
@@ -204,7 +205,11 @@ impl Observer {
         };
         let is_whole = self.finished && self.error_type.is_none();
         let blocks = self.blocks.list().iter().filter(|block| !is_empty_text(block));
-        blocks.filter(|block| is_whole || kind(block) == "text").cloned().collect()
+        if is_whole {
+            return blocks.cloned().collect();
+        }
+        let texts = blocks.filter(|block| kind(block) == "text").filter_map(|block| block.get("text"));
+        texts.map(|text| serde_json::json!({ "type": "text", "text": text })).collect()
     }
 
     /// All text of the answer.

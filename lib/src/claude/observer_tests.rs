@@ -165,10 +165,10 @@ proptest! {
         let (usage, source) = whole.settled_usage();
         prop_assert_eq!(source, Source::Counted);
         prop_assert!(usage.output_tokens >= certain_bytes(&events).div_ceil(4));
-        let last = |name: &str| all.iter().filter_map(|event| {
+        let last = |name: &str| all.iter().rev().find_map(|event| {
             let usage = event.get("usage").or_else(|| event["message"].get("usage"))?;
             usage[name].as_u64()
-        }).last();
+        });
         prop_assert!(usage.output_tokens >= last("output_tokens").unwrap_or(0));
         prop_assert_eq!(usage.input_tokens, last("input_tokens").unwrap_or(0));
 
