@@ -85,7 +85,10 @@ async fn limits_are_told_as_anthropics_sdks_read_them() {
         assert_eq!(reply.header("anthropic-ratelimit-requests-limit"), "10");
         assert_eq!(reply.header("anthropic-ratelimit-requests-remaining"), left.to_string());
         let reset = reply.header("anthropic-ratelimit-requests-reset");
-        assert!(reset.ends_with('Z') && reset > purser::clock::rfc3339(purser::clock::now_ms()).as_str(), "{reset}");
+        assert!(
+            reset.ends_with('Z') && reset > purser::clock::rfc3339_utc(purser::clock::now_ms()).as_str(),
+            "{reset}"
+        );
     }
     let reply = call().send().await;
     assert_eq!((reply.status, reply.json()["error"]["type"].as_str()), (429, Some("rate_limit_error")));

@@ -6,6 +6,8 @@ pub(crate) fn call<'a>(id: &'a str, owner: &'a str, conversation_id: Option<&'a 
     NewCall {
         id,
         owner,
+        subject: owner,
+        epoch_ms: None,
         plan: "pro",
         route: "chat",
         conversation_id,
@@ -126,7 +128,7 @@ async fn answer(store: &Store, call_id: &str, answers: &str, text: &str) {
     let settlement = purser::store::Settlement {
         call_id: call_id.to_owned(),
         owner: "ann".to_owned(),
-        outcome: "completed",
+        outcome: "completed".to_owned(),
         source: purser::usage::Source::Provider,
         model: None,
         usage: purser::usage::Usage::default(),

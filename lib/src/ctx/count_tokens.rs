@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{
     Ctx,
-    admission::{PricedCall, unavailable},
+    admission::unavailable,
     prepare::{forwarded, too_long},
+    price::PricedCall,
 };
 use crate::{
     Code, Error,
@@ -56,11 +57,17 @@ impl Ctx {
             call_id: &CallId::new(),
             policies: &policies,
             hold_nanousd: 0,
+            slot_ttl_ms: COUNT_TOKENS_WINDOW_S * 1_000,
             hold_ttl_ms: COUNT_TOKENS_WINDOW_S * 1_000,
         };
         let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
         self.add_limit_headers(&policies, decision.standings());
-        let Decision::Refused { violated, retry_after_ms, .. } = decision else { return Ok(()) };
+        let (violated, retry_after_ms) = match decision {
+            Decision::Admitted { .. } => return Ok(()),
+            Decision::Refused { violated, retry_after_ms, .. } => (violated, retry_after_ms),
+            // Only budgets can be in the way of an ask, and there are none here.
+            Decision::Obstructed(_) => return Err(Error::internal("a window is obstructed")),
+        };
         let detail = format!("{COUNT_TOKENS_REQUESTS} counts in {COUNT_TOKENS_WINDOW_S} seconds are used up.");
         let error = Error::new(Code::LimitExceeded, detail).member("violated-policies", violated);
         Err(match retry_after_ms {
@@ -82,11 +89,9 @@ impl Ctx {
         &self,
         caller: &Caller,
         priced: &PricedCall,
-        message: &ChatMessage,
+        message: Option<&ChatMessage>,
     ) -> Result<Option<i64>, Error> {
-        if !message.has_files() {
-            return Ok(None);
-        }
+        let Some(message) = message.filter(|message| message.has_files()) else { return Ok(None) };
         let tokens = match message.tokens_bound() {
             Some(tokens) => tokens,
             None => {

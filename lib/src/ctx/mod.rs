@@ -4,21 +4,29 @@
 
 mod admin;
 mod client_wire;
+mod closing;
 mod count_tokens;
+mod dead_calls;
 mod handles;
 mod limit_headers;
 mod offer;
 mod pace;
+mod policies;
 mod prepare;
+mod refusal;
+mod reopen;
 mod request_state;
+mod turn;
 
 pub mod admission;
 pub mod call;
 pub mod identify;
+pub mod price;
 mod relay;
 pub mod settle;
 
 pub use client_wire::ClientWire;
+pub use dead_calls::Swept;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
 pub use offer::ModelPage;
 pub use prepare::messages_call;

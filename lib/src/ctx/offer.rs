@@ -136,7 +136,7 @@ fn names(id: &str) -> (String, &str, String) {
         Some((stem, date)) if is_date(date) => {
             (stem, format!("{}-{}-{}T00:00:00Z", &date[..4], &date[4..6], &date[6..]))
         }
-        _ => (id, clock::rfc3339(0)),
+        _ => (id, clock::rfc3339_utc(0)),
     };
     let mut words = stem.trim_start_matches("claude-").splitn(2, '-');
     let line = words.next().unwrap_or_default();

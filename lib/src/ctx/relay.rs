@@ -40,12 +40,13 @@ impl Ctx {
     /// What Claude's API or the way to it answered instead of a message.
     pub async fn call_claude(
         &self,
-        call: OpenCall,
+        mut call: OpenCall,
         upstream: UpstreamCall,
         hang_up: HangUp,
         wire: ClientWire,
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
+        call.made();
         let observer = Observer::new(&upstream.asked);
         let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
         self.after(relay.run(upstream, head));
@@ -63,7 +64,7 @@ impl Relay {
             self.course.error.get_or_insert(ClaudeError::protocol("the relay panicked"));
         }
         let account = self.account();
-        self.ctx.settle(&self.call, &account, &self.observer, self.course).await;
+        self.ctx.settle(&self.call, &account, &self.observer, &self.course).await;
     }
 
     async fn pass(&mut self, upstream: UpstreamCall, head: Head) {

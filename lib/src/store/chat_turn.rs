@@ -90,6 +90,9 @@ pub enum Begun {
     },
     /// The conversation has no message that the turn refers to. Nothing was written.
     NothingToAnswer,
+    /// The limiter has lost its memory since it admitted the call, so that others may have been given the same money.
+    /// Nothing was written; the call has to be admitted again.
+    Outdated,
 }
 
 impl Store {
@@ -116,10 +119,11 @@ impl Store {
                 ],
             )
         };
-        let mut statements = vec![match turn.turn {
+        let mut statements: Vec<_> = self.share_epoch().into_iter().collect();
+        statements.push(match turn.turn {
             Turn::Regenerate { .. } | Turn::Results { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
-        }];
+        });
         statements.extend(turn.seed.iter().map(|message| add(SEED, message)));
         let supersede =
             |target: &str, keep_own: i64| at_turn(SUPERSEDE, vec![target.into(), keep_own.into(), call.id.into()]);
@@ -159,7 +163,10 @@ impl Store {
                 let history = rows.pop().unwrap_or_default();
                 Ok(Begun::Started { history: history.iter().map(stored).collect::<Result<_, _>>()? })
             }
-            Err(StoreError::Refused(Constraint::NotNull)) => Ok(Begun::NothingToAnswer),
+            Err(StoreError::Refused(Constraint::NotNull)) => Ok(match self.is_outdated(call.epoch_ms).await? {
+                true => Begun::Outdated,
+                false => Begun::NothingToAnswer,
+            }),
             Err(error) => Err(error),
         }
     }

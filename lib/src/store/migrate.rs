@@ -4,6 +4,7 @@ use super::{Statement, Store, StoreError};
 
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_conversations_and_ledger", include_str!("migrations/0001_conversations_and_ledger.sql")),
+    ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
     ("0005_files_and_tool_results", include_str!("migrations/0005_files_and_tool_results.sql")),
 ];
 
