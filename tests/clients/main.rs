@@ -95,15 +95,21 @@ fn lay_out(root: &Path) {
     }
 }
 
-fn node(script: &str) -> Command {
+/// The script of Anthropic's SDK for TypeScript, with a major version of it.
+fn typescript(sdk: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg(script).current_dir(installed("node"));
+    command.arg("anthropic.mjs").current_dir(installed("node")).env("SDK", sdk);
     command
 }
 
 #[tokio::test]
 async fn anthropics_typescript_sdk_works_unchanged() {
-    Backend::start().await.satisfies(&mut node("anthropic.mjs")).await;
+    Backend::start().await.satisfies(&mut typescript("@anthropic-ai/sdk")).await;
+}
+
+#[tokio::test]
+async fn anthropics_typescript_sdk_of_the_major_before_works_unchanged() {
+    Backend::start().await.satisfies(&mut typescript("anthropic-sdk-0")).await;
 }
 
 /// A script with the AI SDK of a major version. Its newest one wants a newer Node than many a machine has.

@@ -151,7 +151,8 @@ impl Fields<'_> {
         self.check_messages()?;
         for (field, why) in UNPRICED {
             if self.raw(field).is_some_and(|text| !is_empty_list(text)) {
-                return Err(unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}.")));
+                let error = unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}."));
+                return Err(if *field == "thread" { without_thread(error) } else { error });
             }
         }
         let speed: Option<String> = self.get("speed", "`standard` or `fast`")?;
@@ -171,6 +172,12 @@ impl Fields<'_> {
             tools,
         })
     }
+}
+
+/// What Claude's API says where a request cannot be threaded: the SDK's tool runner then goes on without a thread
+/// (`@anthropic-ai/sdk` 1.12.0, `ThreadState`). Threads would also let one caller continue another's conversation.
+fn without_thread(error: Error) -> Error {
+    error.member("error_code", "thread_unsupported_request").member("unsupported", vec!["thread"])
 }
 
 fn is_empty_list(text: &str) -> bool {
