@@ -142,9 +142,19 @@ async fn the_ai_sdks_anthropic_provider_works_unchanged() {
     }
 }
 
+/// The script of Anthropic's SDK for Python, with the major version of it that a folder has.
+fn python(folder: &str) -> Command {
+    let mut command = Command::new(installed(folder).join("venv/bin/python"));
+    command.arg(installed("python").join("check.py"));
+    command
+}
+
 #[tokio::test]
 async fn anthropics_python_sdk_works_unchanged() {
-    let folder = installed("python");
-    let mut python = Command::new(folder.join("venv/bin/python"));
-    Backend::start().await.satisfies(python.arg(folder.join("check.py"))).await;
+    Backend::start().await.satisfies(&mut python("python")).await;
+}
+
+#[tokio::test]
+async fn anthropics_python_sdk_of_the_major_before_works_unchanged() {
+    Backend::start().await.satisfies(&mut python("python-1")).await;
 }
