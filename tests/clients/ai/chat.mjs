@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 
 const { BASE_URL, TOKEN, AI_VERSION } = process.env;
-const { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } = await import(`ai-${AI_VERSION}`);
-const { Chat } = await import(`ai-react-${AI_VERSION}`);
+const { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } = await import(AI_VERSION === "7" ? "ai" : `ai-${AI_VERSION}`);
+const { Chat } = await import(AI_VERSION === "7" ? "@ai-sdk/react" : `ai-react-${AI_VERSION}`);
 const headers = { authorization: `Bearer ${TOKEN}` };
 const weather = {
   name: "weather",

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 
-const { BASE_URL, TOKEN, AI_VERSION, PROVIDER } = process.env;
-const ai = await import(`ai-${AI_VERSION}`);
+const { BASE_URL, TOKEN, AI_VERSION } = process.env;
+const ai = await import(AI_VERSION === "7" ? "ai" : `ai-${AI_VERSION}`);
 const { generateText, streamText, tool, APICallError } = ai;
-const { createAnthropic } = await import(PROVIDER);
+const { createAnthropic } = await import(AI_VERSION === "7" ? "@ai-sdk/anthropic" : `ai-anthropic-${AI_VERSION}`);
 const claude = createAnthropic({ baseURL: `${BASE_URL}/api/v1`, apiKey: TOKEN })("claude-haiku-5-5");
 const enough = (ai.isStepCount ?? ai.stepCountIs)(3);
 
