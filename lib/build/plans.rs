@@ -10,6 +10,7 @@ use crate::prices::Prices;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plans {
     auth: Auth,
+    count_tokens: CountTokens,
     plan: BTreeMap<String, Plan>,
 }
 
@@ -17,6 +18,13 @@ pub(crate) struct Plans {
 #[serde(deny_unknown_fields)]
 struct Auth {
     attempts: u64,
+    window_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CountTokens {
+    requests: u64,
     window_s: u64,
 }
 
@@ -53,6 +61,9 @@ pub(crate) fn parse(text: &str, prices: &Prices) -> Result<Plans, String> {
     let plans: Plans = toml::from_str(text).map_err(|error| format!("plans.toml: {error}"))?;
     if plans.auth.window_s == 0 {
         return Err("plans.toml: auth has no window".to_owned());
+    }
+    if plans.count_tokens.window_s == 0 {
+        return Err("plans.toml: count_tokens has no window".to_owned());
     }
     for (name, _) in PLANS {
         let plan = plans.plan.get(name).ok_or_else(|| format!("plans.toml: plan {name} is missing"))?;
@@ -133,9 +144,15 @@ pub(crate) fn generate(plans: &Plans) -> String {
          /// Attempts to sign up or in, by network and by account separately.\n\
          pub const AUTH_ATTEMPTS: u64 = {};\n\
          /// The window of [`AUTH_ATTEMPTS`], in seconds.\n\
-         pub const AUTH_WINDOW_S: u64 = {};\n",
+         pub const AUTH_WINDOW_S: u64 = {};\n\
+         /// Requests to count tokens, by caller.\n\
+         pub const COUNT_TOKENS_REQUESTS: u64 = {};\n\
+         /// The window of [`COUNT_TOKENS_REQUESTS`], in seconds.\n\
+         pub const COUNT_TOKENS_WINDOW_S: u64 = {};\n",
         rows.collect::<String>(),
         plans.auth.attempts,
         plans.auth.window_s,
+        plans.count_tokens.requests,
+        plans.count_tokens.window_s,
     )
 }

@@ -237,7 +237,7 @@ fn function_of(path: &str) -> &'static str {
         "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
-        "/api/v1/messages" => "v1-messages",
+        _ if path.starts_with("/api/v1/") => "v1-messages",
         "/api/billing/checkout" => "billing-checkout",
         "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",

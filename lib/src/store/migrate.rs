@@ -7,6 +7,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_accounts", include_str!("migrations/0002_accounts.sql")),
     ("0003_billing", include_str!("migrations/0003_billing.sql")),
     ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
+    ("0005_files_and_tool_results", include_str!("migrations/0005_files_and_tool_results.sql")),
 ];
 
 /// Any number that nothing else locks: it keeps two migrating processes apart.

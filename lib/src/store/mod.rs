@@ -21,6 +21,7 @@ mod sessions;
 mod settlement;
 #[cfg(sqlite)]
 mod sqlite;
+mod turn_sql;
 mod usage_sums;
 mod users;
 mod value;
