@@ -13,6 +13,7 @@ use crate::{
     http::{HeaderName, HeaderValue},
     ids::CallId,
     limit::{Ask, Decision, LimitError, Policy, Standing},
+    sabotage::Protection,
 };
 
 /// The longest that a call may run: the platform's `maxDuration` in vercel.json is 300 s.
@@ -144,7 +145,7 @@ impl Ctx {
         let ask = Ask {
             call_id: &call_id,
             policies: &policies,
-            hold_nanousd: call.ceiling_nanousd,
+            hold_nanousd: if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd },
             hold_ttl_ms: HOLD_TTL_MS,
         };
         let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use purser::limit::Policy;
+use purser::{clock, limit::Policy};
 use tokio::time::timeout;
 
 use super::{
@@ -44,6 +44,9 @@ pub(super) async fn audit(deployment: &Deployment, budgets: &[Budget]) -> Result
     findings.stuck = stuck(deployment, &rows, &seen).await?;
     let pairing = pairing::pair(bill, rows.clone(), &seen);
     compare(&pairing, &seen, &mut findings);
+    // Over midnight another period begins, and only the budgets that calls were taken in tell which.
+    let days: BTreeSet<_> = rows.iter().map(|row| clock::day_utc(row.created_ms)).collect();
+    let budgets = if days.len() > 1 { &[] } else { budgets };
     findings.over_budget_nanousd = over_budget_nanousd(&pairing, findings.bill_nanousd, budgets);
     recovery::rebuild(deployment, &mut findings).await?;
     findings.drift_nanousd = counters::drift_nanousd(&deployment.cache, &rows).await?;

@@ -106,6 +106,7 @@ async fn prove(options: &Options, terminal: Terminal) -> Result<Report, String> 
         lines: lines(options)?,
         seed: options.seed,
         is_short: options.is_short,
+        is_release: options.serve.release,
         sabotage: options.sabotage.clone(),
     };
     let rows = chosen.iter().map(|scenario| Row { name: scenario.name, rounds: 0, findings: Findings::default() });

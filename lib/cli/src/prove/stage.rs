@@ -19,6 +19,8 @@ pub(super) struct Stage {
     pub(super) lines: Lines,
     pub(super) seed: u64,
     pub(super) is_short: bool,
+    /// Optimised functions: they cannot be told to do wrong.
+    pub(super) is_release: bool,
     /// The protection that is taken away, for the tests of the prover itself.
     pub(super) sabotage: Option<String>,
 }

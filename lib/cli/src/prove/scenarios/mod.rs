@@ -2,6 +2,7 @@
 
 mod claude_breaks_off_at_every_event;
 mod clients_leave_at_every_event;
+mod clocks_apart;
 mod everything_at_once;
 mod nearly_spent_budget;
 mod outage;
@@ -37,5 +38,6 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "Redis hangs", run: |stage| Box::pin(redis_hangs::run(stage)) },
     Scenario { name: "Redis emptied", run: |stage| Box::pin(redis_is_emptied::run(stage)) },
     Scenario { name: "Postgres crashes", run: |stage| Box::pin(postgres_crashes::run(stage)) },
+    Scenario { name: "clocks apart", run: |stage| Box::pin(clocks_apart::run(stage)) },
     Scenario { name: "everything at once", run: |stage| Box::pin(everything_at_once::run(stage)) },
 ];
