@@ -5,6 +5,7 @@ mod clients_leave_at_every_event;
 mod clocks_apart;
 mod everything_at_once;
 mod nearly_spent_budget;
+mod nearly_spent_user_budgets;
 mod outage;
 mod postgres_crashes;
 mod processes_are_killed;
@@ -29,6 +30,7 @@ pub(super) struct Scenario {
 /// All of them, in the order of a run.
 pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "nearly spent budget", run: |stage| Box::pin(nearly_spent_budget::run(stage)) },
+    Scenario { name: "nearly spent users", run: |stage| Box::pin(nearly_spent_user_budgets::run(stage)) },
     Scenario { name: "clients leave", run: |stage| Box::pin(clients_leave_at_every_event::run(stage)) },
     Scenario { name: "Claude breaks off", run: |stage| Box::pin(claude_breaks_off_at_every_event::run(stage)) },
     Scenario { name: "processes killed", run: |stage| Box::pin(processes_are_killed::run(stage)) },
