@@ -34,6 +34,14 @@ struct Plan {
     hang_up: String,
     budget_day_usd: Option<String>,
     budget_month_usd: Option<String>,
+    plan_budget_day_usd: Option<String>,
+    plan_budget_month_usd: Option<String>,
+}
+
+impl Plan {
+    fn budgets(&self) -> [&Option<String>; 4] {
+        [&self.budget_day_usd, &self.budget_month_usd, &self.plan_budget_day_usd, &self.plan_budget_month_usd]
+    }
 }
 
 const PLANS: [(&str, &str); 3] = [("anonymous", "Anonymous"), ("free", "Free"), ("pro", "Pro")];
@@ -77,8 +85,7 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
             return Err(format!("model {name} cannot answer with default_max_tokens"));
         }
     }
-    nanousd(plan.budget_day_usd.as_deref())?;
-    nanousd(plan.budget_month_usd.as_deref()).map(drop)
+    plan.budgets().into_iter().try_for_each(|budget| nanousd(budget.as_deref()).map(drop))
 }
 
 /// USD as decimal text in nanodollars.
@@ -94,11 +101,13 @@ fn nanousd(text: Option<&str>) -> Result<Option<i64>, String> {
 pub(crate) fn generate(plans: &Plans) -> String {
     let rows = PLANS.iter().filter_map(|(name, variant)| {
         let plan = plans.plan.get(*name)?;
+        let mut budgets = plan.budgets().into_iter().map(|budget| nanousd(budget.as_deref()).ok().flatten());
         let hang_up = if plan.hang_up == "stop" { "Stop" } else { "Finish" };
         Some(format!(
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
              max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
-             budget_day_nanousd: {:?}, budget_month_nanousd: {:?} }},\n",
+             budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, \
+             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }} }},\n",
             plan.requests,
             plan.window_s,
             plan.in_flight,
@@ -107,8 +116,10 @@ pub(crate) fn generate(plans: &Plans) -> String {
             plan.max_tokens,
             plan.default_max_tokens,
             plan.input_tokens_max,
-            nanousd(plan.budget_day_usd.as_deref()).ok()?,
-            nanousd(plan.budget_month_usd.as_deref()).ok()?,
+            budgets.next()?,
+            budgets.next()?,
+            budgets.next()?,
+            budgets.next()?,
         ))
     });
     format!(

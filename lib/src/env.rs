@@ -67,6 +67,24 @@ pub const CLAUDE_MODELS: Var = var(
     "CLAUDE_MODELS",
     "Comma-separated models that this deployment may use; every model that a plan names if absent.",
 );
+/// The deployment's budget.
+pub const CLAUDE_BUDGET_DAY_USD: Var =
+    var("CLAUDE_BUDGET_DAY_USD", "Most that all calls together may cost in a UTC day, such as 25; no limit if absent.");
+/// The deployment's budget.
+pub const CLAUDE_BUDGET_MONTH_USD: Var = var(
+    "CLAUDE_BUDGET_MONTH_USD",
+    "Most that all calls together may cost in a UTC month, such as 500; no limit if absent.",
+);
+/// Budgets of plans.
+pub const PLAN_BUDGETS_USD: Var = var(
+    "PLAN_BUDGETS_USD",
+    "Budgets of plans over those of lib/plans.toml: PLAN.user-day, user-month (each caller), plan-day, plan-month (all together), such as free.user-day=0.50,anonymous.plan-day=2.",
+);
+/// Age of a dead call.
+pub const RECONCILE_AFTER_S: Var = var(
+    "RECONCILE_AFTER_S",
+    "Seconds after which a call that nobody has settled counts as dead and is settled at its ceiling; 300 if absent: the longest a function may run.",
+);
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
@@ -128,6 +146,10 @@ pub const VARS: &[&Var] = &[
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,
     &CLAUDE_MODELS,
+    &CLAUDE_BUDGET_DAY_USD,
+    &CLAUDE_BUDGET_MONTH_USD,
+    &PLAN_BUDGETS_USD,
+    &RECONCILE_AFTER_S,
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,

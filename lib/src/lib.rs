@@ -34,6 +34,7 @@ pub mod ids;
 pub mod limit;
 pub mod net;
 pub mod observe;
+pub mod outbox;
 pub mod sabotage;
 pub mod serve;
 #[cfg(sqlite)]

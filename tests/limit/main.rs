@@ -3,7 +3,9 @@
 
 mod budgets;
 mod concurrency;
+mod extending;
 mod hashes;
+mod lost;
 mod official_client;
 mod outages;
 mod private_redis;

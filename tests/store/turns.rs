@@ -6,6 +6,8 @@ pub(crate) fn call<'a>(id: &'a str, owner: &'a str, conversation_id: Option<&'a 
     NewCall {
         id,
         owner,
+        subject: owner,
+        epoch_ms: None,
         plan: "pro",
         route: "chat",
         conversation_id,

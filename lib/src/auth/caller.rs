@@ -35,6 +35,15 @@ impl Caller {
         Self { id: CallerId(format!("user:{subject}")), plan, kind: Kind::User }
     }
 
+    /// Whose budgets and windows: the user, or the network of somebody who has not signed in, since a new browser is
+    /// easily had.
+    pub fn subject(&self) -> &str {
+        match &self.kind {
+            Kind::User => self.id.as_str(),
+            Kind::Anonymous { network, .. } => network,
+        }
+    }
+
     /// A caller without a token.
     pub fn anonymous(network: String, browser: Browser) -> Self {
         Self {

@@ -4,6 +4,7 @@
 mod secret;
 
 pub mod auth;
+pub mod budgets;
 pub mod cache;
 pub mod claude;
 pub mod database;
@@ -27,6 +28,8 @@ pub struct Config {
     pub cache: Option<cache::Cache>,
     /// Claude's API.
     pub claude: claude::Claude,
+    /// What may be spent.
+    pub budgets: budgets::Budgets,
     /// Tokens and cookies.
     pub auth: auth::Auth,
     /// Origins and client addresses.
@@ -62,7 +65,15 @@ impl Config {
             return Err(ConfigError::missing(&env::REDIS_URL, "limits must hold across instances"));
         }
         let auth = auth::Auth::from_env(stage, &database)?;
-        Ok(Self { stage, database, cache, claude: claude::Claude::from_env()?, auth, edge: edge::Edge::from_env()? })
+        Ok(Self {
+            stage,
+            database,
+            cache,
+            claude: claude::Claude::from_env()?,
+            budgets: budgets::Budgets::from_env()?,
+            auth,
+            edge: edge::Edge::from_env()?,
+        })
     }
 }
 

@@ -1,22 +1,24 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{
-    Ctx,
-    admission::{Hold, PricedCall},
-};
+use super::{Ctx, admission::Hold, closing::Closing, price::PricedCall};
 use crate::{
     Code, Error,
     auth::Caller,
     chat::{ChatBody, ChatMessage, ChatTurnBody},
+    clock,
     cost::PRICE_VERSION,
     ids,
     sabotage::Protection,
-    store::{Begun, ChatTurn, NewCall, SeedMessage, StoredMessage, Turn},
+    store::{Begun, ChatTurn, NewCall, SeedMessage, Settlement, StoreError, StoredMessage, Turn},
+    usage::{Source, Usage},
 };
 
 /// A call that stands in the ledger and has not been made yet. [`Ctx::call_claude`] makes and settles it, whatever
-/// happens on the way; a process that dies before leaves the row `reserved`, and the hold expires by itself.
+/// happens on the way. Dropped before, it is settled as one that was never made. A process that dies leaves the row
+/// `reserved`, and whoever finds it settles it at its ceiling.
 pub struct OpenCall {
+    /// Who settles it if it is dropped.
+    unmade: Option<Ctx>,
     /// Its hold.
     pub hold: Hold,
     /// Its model and ceiling.
@@ -37,32 +39,27 @@ pub struct OpenConversation {
     pub history: Vec<StoredMessage>,
 }
 
+/// What a call does besides its ledger row.
+enum Write<'a> {
+    Nothing,
+    Turn { body: &'a ChatBody, id: &'a str },
+}
+
 impl Ctx {
     /// Writes the ledger row of a call without a conversation.
     ///
     /// # Errors
-    /// `store_unavailable`: the call must not be made, and what it held is given back.
+    /// `store_unavailable`: the call must not be made, and what it held is given back. What [`Ctx::reserve`] says,
+    /// where the call had to be admitted again.
     pub async fn begin(&self, caller: &Caller, priced: PricedCall, hold: Hold) -> Result<OpenCall, Error> {
-        let record = hold.record();
-        let written = match self.store().await {
-            _ if Protection::WriteAhead.is_off() => Ok(()),
-            Ok(store) => {
-                let row = new_call(caller, &priced, &hold, &record, "messages", None);
-                self.time("store", store.begin_call(&row)).await.map_err(Error::from)
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            self.release(&hold).await;
-            return Err(error);
-        }
-        Ok(OpenCall { hold, priced, owner: caller.id.0.clone(), conversation: None })
+        let (hold, _) = self.write_ahead(caller, &priced, hold, &Write::Nothing).await?;
+        Ok(self.open_call(caller, priced, hold, None))
     }
 
     /// Applies the turn to the conversation, writes the ledger row, and reads the history.
     ///
     /// # Errors
-    /// `not_found` where the turn refers to a message that is not there, `store_unavailable`; nothing is written
+    /// `not_found` where the turn refers to a message that is not there, and as for [`Ctx::begin`]; nothing is written
     /// then, and what the call held is given back.
     pub async fn begin_chat(
         &self,
@@ -72,51 +69,133 @@ impl Ctx {
         hold: Hold,
     ) -> Result<OpenCall, Error> {
         let id = body.conversation_id.clone().unwrap_or_else(ids::new_id);
-        match self.write_turn(caller, body, &priced, &hold, &id).await {
-            Ok(history) => {
-                let conversation = OpenConversation { id, answer_id: ids::new_id(), history };
-                Ok(OpenCall { hold, priced, owner: caller.id.0.clone(), conversation: Some(conversation) })
+        let (hold, history) = self.write_ahead(caller, &priced, hold, &Write::Turn { body, id: &id }).await?;
+        Ok(self.open_call(caller, priced, hold, Some(OpenConversation { id, answer_id: ids::new_id(), history })))
+    }
+
+    fn open_call(
+        &self,
+        caller: &Caller,
+        priced: PricedCall,
+        hold: Hold,
+        conversation: Option<OpenConversation>,
+    ) -> OpenCall {
+        OpenCall { unmade: Some(self.clone()), hold, priced, owner: caller.id.0.clone(), conversation }
+    }
+
+    /// One store round trip, and another only where the limiter lost its memory in between.
+    async fn write_ahead(
+        &self,
+        caller: &Caller,
+        priced: &PricedCall,
+        mut hold: Hold,
+        write: &Write<'_>,
+    ) -> Result<(Hold, Vec<StoredMessage>), Error> {
+        for _ in 0..2 {
+            let error = match self.write(caller, priced, &hold, write).await {
+                Ok(Begun::Started { history }) => return Ok((hold, history)),
+                Ok(Begun::Outdated) => {
+                    self.release(&hold).await;
+                    hold = self.reserve(caller, priced).await?;
+                    continue;
+                }
+                Ok(Begun::NothingToAnswer) => {
+                    Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again.")
+                }
+                Err(error) => {
+                    self.undo_later(caller, &hold, &error);
+                    error.into()
+                }
+            };
+            self.release(&hold).await;
+            return Err(error);
+        }
+        self.release(&hold).await;
+        Err(Error::new(Code::LimiterUnavailable, "The limiter has just been restarted. Try again.").retry_after_s(2))
+    }
+
+    async fn write(
+        &self,
+        caller: &Caller,
+        priced: &PricedCall,
+        hold: &Hold,
+        write: &Write<'_>,
+    ) -> Result<Begun, StoreError> {
+        let store = self.store().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let record = hold.record();
+        match write {
+            Write::Nothing if Protection::WriteAhead.is_off() => Ok(Begun::Started { history: Vec::new() }),
+            Write::Nothing => {
+                let row = new_call(caller, priced, hold, &record, "messages", None);
+                self.time("store", store.begin_call(&row)).await
             }
-            Err(error) => {
-                self.release(&hold).await;
-                Err(error)
+            Write::Turn { body, id } => {
+                let row = new_call(caller, priced, hold, &record, "chat", Some(id));
+                let seed: Vec<_> = body.seed.iter().map(stored).collect();
+                let message = match &body.turn {
+                    ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => Some(stored(message)),
+                    ChatTurnBody::Regenerate { .. } => None,
+                };
+                let turn = match (&body.turn, &message) {
+                    (ChatTurnBody::Edit { target, .. }, Some(message)) => Turn::Edit { target, message },
+                    (ChatTurnBody::Regenerate { target }, _) => Turn::Regenerate { target: target.as_deref() },
+                    (_, Some(message)) => Turn::Submit { message },
+                    (_, None) => return Err(StoreError::Failed("a turn without a message".to_owned())),
+                };
+                let title = body.title();
+                // A token is at least a byte, so as many bytes of history as tokens fit the bound that was held.
+                let history_bytes_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
+                let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
+                self.time("store", store.begin_chat(&row, &turn)).await
             }
         }
     }
 
-    async fn write_turn(
-        &self,
-        caller: &Caller,
-        body: &ChatBody,
-        priced: &PricedCall,
-        hold: &Hold,
-        id: &str,
-    ) -> Result<Vec<StoredMessage>, Error> {
-        let seed: Vec<_> = body.seed.iter().map(stored).collect();
-        let message = match &body.turn {
-            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => Some(stored(message)),
-            ChatTurnBody::Regenerate { .. } => None,
-        };
-        let turn = match (&body.turn, &message) {
-            (ChatTurnBody::Edit { target, .. }, Some(message)) => Turn::Edit { target, message },
-            (ChatTurnBody::Regenerate { target }, _) => Turn::Regenerate { target: target.as_deref() },
-            (_, Some(message)) => Turn::Submit { message },
-            (_, None) => return Err(Error::internal("a turn without a message")),
-        };
-        let title = body.title();
-        // A token is at least a byte, so as many bytes of history as tokens fit the bound that was held.
-        let history_bytes_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
-        let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
-        let record = hold.record();
-        let row = new_call(caller, priced, hold, &record, "chat", Some(id));
-        let store = self.store().await?;
-        match self.time("store", store.begin_chat(&row, &turn)).await? {
-            Begun::Started { history } => Ok(history),
-            Begun::NothingToAnswer => {
-                Err(Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again."))
-            }
+    /// Where nobody can tell whether the row was written, it is settled as a call that was never made.
+    fn undo_later(&self, caller: &Caller, hold: &Hold, error: &StoreError) {
+        if !matches!(error, StoreError::Unavailable(_)) {
+            return;
+        }
+        let (ctx, unmade) = (self.clone(), unmade(hold, caller.id.as_str(), "store_unavailable"));
+        self.after(async move { ctx.close(&unmade).await });
+    }
+}
+
+impl OpenCall {
+    /// The call is being made: from here on it is settled by whoever makes it.
+    pub(super) fn made(&mut self) {
+        self.unmade = None;
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if let Some(ctx) = self.unmade.take() {
+            let unmade = unmade(&self.hold, &self.owner, "not_made");
+            let after = ctx.clone();
+            ctx.after(async move { after.close(&unmade).await });
         }
     }
+}
+
+/// The end of a call that Claude never heard of.
+fn unmade(hold: &Hold, owner: &str, error_code: &str) -> Closing {
+    let settlement = Settlement {
+        call_id: hold.call_id.0.clone(),
+        owner: owner.to_owned(),
+        outcome: "failed".to_owned(),
+        source: Source::Provider,
+        model: None,
+        usage: Usage::default(),
+        cost_nanousd: 0,
+        stop_reason: None,
+        error_code: Some(error_code.to_owned()),
+        upstream_request_id: None,
+        is_client_gone: false,
+        first_byte_ms: None,
+        settled_ms: clock::now_ms(),
+    };
+    Closing { settlement, answer: None, policies: hold.policies.clone(), taken_ms: hold.taken_ms }
 }
 
 fn new_call<'a>(
@@ -130,6 +209,8 @@ fn new_call<'a>(
     NewCall {
         id: hold.call_id.as_str(),
         owner: caller.id.as_str(),
+        subject: caller.subject(),
+        epoch_ms: hold.epoch_ms,
         plan: caller.plan.as_str(),
         route,
         conversation_id,

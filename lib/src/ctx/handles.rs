@@ -11,6 +11,7 @@ use crate::{
     config::{Config, ConfigError, cache::Door, database::Database},
     cost::hashes::UsageHashes,
     limit::Limiter,
+    outbox::Outbox,
     store::{PostgresOptions, Store},
 };
 
@@ -141,6 +142,11 @@ impl Ctx {
     /// `internal` where the configuration was not checked at the start.
     pub fn limiter(&self) -> Result<&'static Limiter, Error> {
         limiter(self.config()).map_err(Error::internal)
+    }
+
+    /// Where closed calls wait for the ledger; none where there is no Redis.
+    pub(super) fn outbox(&self) -> Result<Option<Outbox>, Error> {
+        Ok(cache(self.config()).map_err(Error::internal)?.cloned().map(Outbox::new))
     }
 
     /// The usage hashes.

@@ -4,18 +4,26 @@
 
 mod admin;
 mod client_wire;
+mod closing;
+mod dead_calls;
 mod handles;
+mod limit_headers;
 mod pace;
+mod policies;
 mod prepare;
+mod refusal;
+mod reopen;
 mod request_state;
 
 pub mod admission;
 pub mod call;
 pub mod identify;
+pub mod price;
 mod relay;
 pub mod settle;
 
 pub use client_wire::ClientWire;
+pub use dead_calls::Swept;
 pub use handles::{start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::{
     Ctx,
-    admission::{CALL_MAX_MS, PricedCall, Wish},
     call::OpenCall,
+    price::{CALL_MAX_MS, PricedCall, Wish},
 };
 use crate::{
     Code, Error, auth,

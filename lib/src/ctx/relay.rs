@@ -41,12 +41,13 @@ impl Ctx {
     /// What Claude's API or the way to it answered instead of a message.
     pub async fn call_claude(
         &self,
-        call: OpenCall,
+        mut call: OpenCall,
         upstream: UpstreamCall,
         hang_up: HangUp,
         wire: ClientWire,
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
+        call.made();
         let relay =
             Relay { ctx: self.clone(), call, hang_up, wire, observer: Observer::default(), course: Course::default() };
         self.after(relay.run(upstream, head));
@@ -67,7 +68,7 @@ impl Relay {
             return;
         }
         let account = self.account();
-        self.ctx.settle(&self.call, &account, &self.observer, self.course).await;
+        self.ctx.settle(&self.call, &account, &self.observer, &self.course).await;
     }
 
     async fn pass(&mut self, upstream: UpstreamCall, head: Head) {

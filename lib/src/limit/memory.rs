@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Ask, Clock, Decision, LimitError, Policy, Standing, algebra::Account, decision::Verdict};
+use super::{
+    Ask, Clock, Decision, Extension, LimitError, Opening, Overdue, Policy, Reading,
+    algebra::{self, Account, Call},
+    decision::Verdict,
+};
 use crate::ids::CallId;
 
 /// How many calls are remembered per account; the oldest are forgotten first and could then be settled twice.
@@ -23,6 +27,8 @@ pub struct MemoryLimiter {
 
 #[derive(Debug, Default)]
 struct State {
+    /// When this memory began.
+    epoch_ms: Option<i64>,
     accounts: HashMap<String, Kept>,
     calls: HashMap<String, Call>,
     /// The calls' ids, oldest first.
@@ -34,12 +40,6 @@ struct Kept {
     account: Account,
     /// Until then an account is kept even without entries.
     until_ms: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Held,
-    Settled,
 }
 
 impl MemoryLimiter {
@@ -58,6 +58,7 @@ impl MemoryLimiter {
 
     pub(super) fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
         let known = state.calls.contains_key(ask.call_id.as_str());
         let judged: Vec<_> = ask
             .policies
@@ -68,10 +69,15 @@ impl MemoryLimiter {
                 (account, policy, verdict)
             })
             .collect();
+        let accounts = || judged.iter().map(|(account, policy, _)| (*policy, account));
+        if let Some(obstacle) = algebra::obstacle(accounts(), epoch_ms, Some(now)).filter(|_| !known) {
+            return Ok(Decision::Obstructed(obstacle));
+        }
+        let overdue = algebra::overdue(accounts(), ask, now);
         let admitted = judged.iter().all(|(_, _, verdict)| *verdict == Verdict::Fits);
         if admitted && !known {
             self.make_room(&mut state, ask.policies, now)?;
-            state.remember(ask.call_id, Call::Held, self.max_accounts);
+            state.remember(ask.call_id, Call::Held(ask.hold_nanousd), self.max_accounts);
         }
         let parts = judged.into_iter().map(|(mut account, policy, verdict)| {
             if admitted && !known {
@@ -80,24 +86,69 @@ impl MemoryLimiter {
             }
             (account.standing(policy, now), verdict)
         });
-        Ok(Decision::from_verdicts(parts.collect()))
+        Ok(Decision::from_verdicts(parts.collect(), now, epoch_ms, overdue))
+    }
+
+    pub(super) fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
+        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
+        let accounts: Vec<_> = ask.policies.iter().map(|policy| (policy, state.live(policy, now))).collect();
+        if let Some(obstacle) = algebra::obstacle(accounts.iter().map(|(p, account)| (*p, account)), epoch_ms, None) {
+            return Ok(Extension::Obstructed(obstacle));
+        }
+        let Some(Call::Held(held)) = state.calls.get(ask.call_id.as_str()).copied() else {
+            return Ok(Extension::Refused);
+        };
+        if held >= ask.hold_nanousd {
+            return Ok(Extension::Granted);
+        }
+        let mut grown = Vec::with_capacity(accounts.len());
+        for (policy, mut account) in accounts.into_iter().filter(|(policy, _)| policy.is_budget()) {
+            account.give_back(ask.call_id.as_str());
+            if account.judge(policy, ask.hold_nanousd, now) != Verdict::Fits {
+                return Ok(Extension::Refused);
+            }
+            account.take(policy, ask, now);
+            grown.push((policy, account));
+        }
+        for (policy, account) in grown {
+            state.keep(policy, account);
+        }
+        state.remember(ask.call_id, Call::Held(ask.hold_nanousd), self.max_accounts);
+        Ok(Extension::Granted)
+    }
+
+    pub(super) fn open(&self, opening: &Opening) -> Result<(), LimitError> {
+        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        state.epoch_ms.get_or_insert(now);
+        if state.live(&opening.policy, now).is_open {
+            return Ok(());
+        }
+        self.make_room(&mut state, std::slice::from_ref(&opening.policy), now)?;
+        let account = Account::opened(opening, |call_id| state.calls.get(call_id).copied());
+        for entry in account.entries.iter().filter(|entry| entry.amount > 0) {
+            let call_id = CallId(entry.call_id.clone());
+            state.remember(&call_id, Call::Held(entry.amount), self.max_accounts);
+        }
+        state.keep(&opening.policy, account);
+        Ok(())
     }
 
     pub(super) fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
-        if state.calls.get(call_id.as_str()) == Some(&Call::Settled) {
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
+        if let Some(Call::Settled(_)) = state.calls.get(call_id.as_str()) {
             return Ok(());
         }
         self.make_room(&mut state, policies, now)?;
-        state.remember(call_id, Call::Settled, self.max_accounts);
+        state.remember(call_id, Call::Settled(cost), self.max_accounts);
         for policy in policies {
             let mut account = state.live(policy, now);
             match policy {
                 Policy::Window { .. } => continue,
                 Policy::InFlight { .. } => account.give_back(call_id.as_str()),
                 Policy::Budget { .. } => {
-                    account.give_back(call_id.as_str());
-                    account.spent = account.spent.saturating_add(cost);
+                    account.settle(policy, call_id.as_str(), cost, epoch_ms);
                 }
             }
             state.keep(policy, account);
@@ -107,9 +158,7 @@ impl MemoryLimiter {
 
     pub(super) fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {
         let mut state = self.lock();
-        if state.calls.get(call_id.as_str()) != Some(&Call::Held) {
-            return Ok(());
-        }
+        let Some(Call::Held(_)) = state.calls.get(call_id.as_str()) else { return Ok(()) };
         state.calls.remove(call_id.as_str());
         state.order.retain(|id| id != call_id.as_str());
         for policy in policies {
@@ -120,9 +169,24 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
+    pub(super) fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
+        let mut state = self.lock();
+        for policy in policies.iter().filter(|policy| policy.is_budget()) {
+            if let Some(kept) = state.accounts.get_mut(&policy.account()) {
+                kept.account.give_back(hold.call_id.as_str());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
         let (now, state) = (self.clock.now_ms(), self.lock());
-        Ok(policies.iter().map(|policy| state.live(policy, now).standing(policy, now)).collect())
+        let accounts: Vec<_> = policies.iter().map(|policy| (policy, state.live(policy, now))).collect();
+        let borrowed = accounts.iter().map(|(policy, account)| (*policy, account));
+        Ok(match algebra::obstacle(borrowed, state.epoch_ms.unwrap_or(now), Some(now)) {
+            Some(obstacle) => Reading::Obstructed(obstacle),
+            None => Reading::Standings(accounts.iter().map(|(p, account)| account.standing(p, now)).collect()),
+        })
     }
 
     /// Evicts what has expired if the new accounts would not fit otherwise.
@@ -133,7 +197,7 @@ impl MemoryLimiter {
         }
         state.accounts.retain(|_, kept| {
             kept.account.sweep(now_ms);
-            !kept.account.entries.is_empty() || (kept.account.spent > 0 && kept.until_ms > now_ms)
+            !kept.account.entries.is_empty() || (kept.account.is_open && kept.until_ms > now_ms)
         });
         let new = policies.iter().filter(|policy| !state.accounts.contains_key(&policy.account())).count();
         if state.accounts.len() + new <= self.max_accounts { Ok(()) } else { Err(LimitError::Full) }
@@ -186,7 +250,13 @@ mod tests {
         limiter.clock = Clock::Fixed(time.clone());
         let ask = |subject| {
             let (call_id, policies) = (CallId::new(), window(subject));
-            limiter.reserve(&Ask { call_id: &call_id, policies: &policies, hold_nanousd: 0, hold_ttl_ms: 1 })
+            limiter.reserve(&Ask {
+                call_id: &call_id,
+                policies: &policies,
+                hold_nanousd: 0,
+                slot_ttl_ms: 1,
+                hold_ttl_ms: 1,
+            })
         };
         for subject in 0..3 {
             assert!(ask(subject).unwrap().is_admitted());

@@ -1,5 +1,8 @@
 //! Windows, holds and budgets, taken all or nothing in one atomic step.
 //!
+//! A budget's account is a copy of the ledger's sum. Where the store may have forgotten it (its period began before the
+//! store's memory did), nobody spends out of it until it has been opened from the ledger.
+//!
 //! Windows slide exactly: an entry made at `t` counts in `(now - window, now]` and is gone at `t + window`. A budget
 //! is what has been settled plus the holds of running calls; a hold is a record of its own that expires by itself.
 //! A refused ask takes nothing. Times are the store's clock, in milliseconds. Zero means none.
@@ -8,6 +11,7 @@ mod algebra;
 mod decision;
 mod error;
 mod memory;
+mod opening;
 mod policy;
 mod redis;
 mod scripts;
@@ -22,9 +26,10 @@ use std::sync::{
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteLimiter;
 pub use self::{
-    decision::{Decision, Standing},
+    decision::{Decision, Extension, Obstacle, Overdue, Reading, Standing},
     error::LimitError,
     memory::MemoryLimiter,
+    opening::{Opening, RunningCall},
     policy::{Ask, MAX_EXACT, Policy},
     redis::RedisLimiter,
 };
@@ -88,6 +93,19 @@ impl Limiter {
         Self::Memory(MemoryLimiter::new(max_accounts))
     }
 
+    /// The store's time, in milliseconds since 1970: the clock that calls are dated by.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn now_ms(&self) -> Result<i64, LimitError> {
+        match self {
+            Self::Redis(redis) => redis.now_ms().await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => Ok(sqlite.clock.now_ms()),
+            Self::Memory(memory) => Ok(memory.clock.now_ms()),
+        }
+    }
+
     /// The same with another clock. For tests.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
@@ -111,6 +129,36 @@ impl Limiter {
             #[cfg(sqlite)]
             Self::Sqlite(sqlite) => sqlite.reserve(ask).await,
             Self::Memory(memory) => memory.reserve(ask),
+        }
+    }
+
+    /// Makes the hold of a running call as large as the ask says, in all of its budgets or in none; windows and slots
+    /// are not looked at. Its lifetime starts anew. A call that runs over midnight stays in its period.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]: no decision, and the call holds what it held, or what it asked for.
+    pub async fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
+        ask.check()?;
+        match self {
+            Self::Redis(redis) => redis.extend(ask).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.extend(ask).await,
+            Self::Memory(memory) => memory.extend(ask),
+        }
+    }
+
+    /// Opens a lost account with what the ledger knows. One that is open stays as it is.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; opening again is safe.
+    pub async fn open(&self, opening: &Opening) -> Result<(), LimitError> {
+        policy::check_money(opening.settled_nanousd)?;
+        policy::check_policies(std::slice::from_ref(&opening.policy))?;
+        match self {
+            Self::Redis(redis) => redis.open(opening).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.open(opening).await,
+            Self::Memory(memory) => memory.open(opening),
         }
     }
 
@@ -145,11 +193,25 @@ impl Limiter {
         }
     }
 
+    /// Takes an overdue hold out of these budgets: for a call that was never made. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
+        policy::check_policies(policies)?;
+        match self {
+            Self::Redis(redis) => redis.forget(hold, policies).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.forget(hold, policies).await,
+            Self::Memory(memory) => memory.forget(hold, policies),
+        }
+    }
+
     /// How the policies stand. Takes nothing and writes nothing.
     ///
     /// # Errors
     /// Any [`LimitError`].
-    pub async fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
+    pub async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
         policy::check_policies(policies)?;
         match self {
             Self::Redis(redis) => redis.peek(policies).await,

@@ -1,9 +1,9 @@
 //! The limiter in Redis: one script, one round trip per operation. Both kinds of Redis run the same text.
 
 use super::{
-    Ask, Clock, Decision, LimitError, MARKER_MS, Policy, Standing,
+    Ask, Clock, Decision, Extension, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy, Reading, Standing,
     decision::Verdict,
-    scripts::{PEEK, RELEASE, RESERVE, SETTLE},
+    scripts::{EXTEND, FORGET, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
 };
 use crate::{
     cache::{Arg, Cache, CacheError, Reply},
@@ -14,7 +14,8 @@ use crate::{
 ///
 /// Keys, after the cache's prefix; all of them expire by themselves:
 /// `limit:window:…`, `limit:in_flight:…` (sorted sets of call ids), `limit:budget:…` (hash of spent and held),
-/// `limit:holds:budget:…` (sorted set of holds), `limit:call:ID` (what became of a call).
+/// `limit:holds:budget:…` (sorted set of holds), `limit:call:ID` (what became of a call), `limit:epoch` (when this
+/// Redis began to remember).
 #[derive(Clone, Debug)]
 pub struct RedisLimiter {
     cache: Cache,
@@ -27,21 +28,71 @@ impl RedisLimiter {
     }
 
     pub(super) async fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
-        let hold_ttl = ask.hold_ttl_ms;
         let args = [
             self.clock_arg(),
             Arg::from(ask.call_id.as_str()),
             Arg::from(ask.hold_nanousd),
-            Arg::from(hold_ttl),
-            Arg::from(hold_ttl.saturating_add(MARKER_MS)),
+            Arg::from(ask.slot_ttl_ms),
+            Arg::from(ask.hold_ttl_ms),
+            Arg::from(ask.hold_ttl_ms.saturating_add(MARKER_MS)),
         ];
         let (keys, args) = (self.keys(Some(ask.call_id), ask.policies), with(args, ask.policies));
-        let numbers = numbers(&self.cache.eval(&RESERVE, &keys, &args).await?, 1 + 3 * ask.policies.len())?;
-        let parts = ask.policies.iter().zip(numbers[1..].chunks_exact(3)).map(|(policy, part)| {
+        let reply = self.cache.eval(&RESERVE, &keys, &args).await?;
+        let list = reply.list()?;
+        if let Some(obstacle) = obstacle(list)? {
+            return Ok(Decision::Obstructed(obstacle));
+        }
+        let count = 3 + 3 * ask.policies.len();
+        let (figures, overdue) = list.split_at_checked(count).unwrap_or((list, &[]));
+        let numbers = numbers(figures, count)?;
+        let parts = ask.policies.iter().zip(numbers[3..].chunks_exact(3)).map(|(policy, part)| {
             let verdict = if part[2] == -2 { Verdict::Fits } else { Verdict::Violated { wait_ms: wait(part[2]) } };
             (Standing::new(policy, part[0], wait(part[1])), verdict)
         });
-        Ok(Decision::from_verdicts(parts.collect()))
+        let overdue = overdue.iter().map(overdue_hold).collect::<Result<_, _>>()?;
+        Ok(Decision::from_verdicts(parts.collect(), numbers[1], numbers[2], overdue))
+    }
+
+    pub(super) async fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
+        let args = [
+            self.clock_arg(),
+            Arg::from(ask.call_id.as_str()),
+            Arg::from(ask.hold_nanousd),
+            Arg::from(ask.hold_ttl_ms),
+            Arg::from(ask.hold_ttl_ms.saturating_add(MARKER_MS)),
+        ];
+        let (keys, args) = (self.keys(Some(ask.call_id), ask.policies), with(args, ask.policies));
+        let reply = self.cache.eval(&EXTEND, &keys, &args).await?;
+        let list = reply.list()?;
+        if let Some(obstacle) = obstacle(list)? {
+            return Ok(Extension::Obstructed(obstacle));
+        }
+        Ok(if numbers(list, 1)?[0] == 1 { Extension::Granted } else { Extension::Refused })
+    }
+
+    pub(super) async fn open(&self, opening: &Opening) -> Result<(), LimitError> {
+        let prefix = self.cache.prefix();
+        let account = opening.policy.account();
+        let mut keys =
+            vec![self.epoch_key(), format!("{prefix}limit:holds:{account}"), format!("{prefix}limit:{account}")];
+        let running = opening.running.iter().map(|call| &call.call_id);
+        keys.extend(opening.settling.iter().chain(running).map(|id| format!("{prefix}limit:call:{id}")));
+        let Policy::Budget { resets_at_ms, .. } = &opening.policy else {
+            return Err(LimitError::Invalid("only a budget can be opened"));
+        };
+        let mut args = vec![
+            self.clock_arg(),
+            Arg::from(opening.settled_nanousd),
+            Arg::from(*resets_at_ms),
+            Arg::from(MARKER_MS),
+            Arg::from(i64::try_from(opening.settling.len()).unwrap_or(i64::MAX)),
+        ];
+        args.extend(opening.settling.iter().map(|id| Arg::from(id.as_str())));
+        for call in &opening.running {
+            args.extend([Arg::from(call.call_id.as_str()), Arg::from(call.hold_nanousd), Arg::from(call.ends_at_ms)]);
+        }
+        self.cache.eval(&OPEN, &keys, &args).await?;
+        Ok(())
     }
 
     pub(super) async fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
@@ -56,11 +107,36 @@ impl RedisLimiter {
         Ok(())
     }
 
-    pub(super) async fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
+    pub(super) async fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
+        let args = [self.clock_arg(), Arg::from(format!("{}:{}", hold.call_id, hold.hold_nanousd))];
+        self.cache.eval(&FORGET, &self.keys(None, policies), &with(args, policies)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
         let reply = self.cache.eval(&PEEK, &self.keys(None, policies), &with([self.clock_arg()], policies)).await?;
-        let numbers = numbers(&reply, 2 * policies.len())?;
-        let parts = policies.iter().zip(numbers.chunks_exact(2));
-        Ok(parts.map(|(policy, part)| Standing::new(policy, part[0], wait(part[1]))).collect())
+        let list = reply.list()?;
+        if let Some(obstacle) = obstacle(list)? {
+            return Ok(Reading::Obstructed(obstacle));
+        }
+        let numbers = numbers(list, 1 + 2 * policies.len())?;
+        let parts = policies.iter().zip(numbers[1..].chunks_exact(2));
+        Ok(Reading::Standings(parts.map(|(policy, part)| Standing::new(policy, part[0], wait(part[1]))).collect()))
+    }
+
+    pub(super) async fn now_ms(&self) -> Result<i64, LimitError> {
+        if let Some(fixed_ms) = self.clock.fixed_ms() {
+            return Ok(fixed_ms);
+        }
+        let reply = self.cache.command(&[Arg::from("TIME")]).await?;
+        match reply.list()? {
+            [seconds, micros] => Ok(seconds.int()? * 1_000 + micros.int()? / 1_000),
+            _ => Err(CacheError::Protocol("a time that is none".to_owned()).into()),
+        }
+    }
+
+    fn epoch_key(&self) -> String {
+        format!("{}limit:epoch", self.cache.prefix())
     }
 
     fn clock_arg(&self) -> Arg {
@@ -69,7 +145,8 @@ impl RedisLimiter {
 
     fn keys(&self, call_id: Option<&CallId>, policies: &[Policy]) -> Vec<String> {
         let prefix = self.cache.prefix();
-        let mut keys = Vec::with_capacity(1 + 2 * policies.len());
+        let mut keys = Vec::with_capacity(2 + 2 * policies.len());
+        keys.push(self.epoch_key());
         keys.extend(call_id.map(|id| format!("{prefix}limit:call:{id}")));
         for policy in policies {
             let account = policy.account();
@@ -82,27 +159,49 @@ impl RedisLimiter {
     }
 }
 
-/// A script's own arguments, then three per policy.
+/// A script's own arguments, then four per policy.
 fn with<const N: usize>(args: [Arg; N], policies: &[Policy]) -> Vec<Arg> {
-    let mut all = Vec::with_capacity(N + 3 * policies.len());
+    let mut all = Vec::with_capacity(N + 4 * policies.len());
     all.extend(args);
     for policy in policies {
-        let (kind, span) = match policy {
-            Policy::Window { window_ms, .. } => ("window", Arg::from(*window_ms)),
-            Policy::Budget { resets_at_ms, .. } => ("budget", Arg::from(*resets_at_ms)),
-            Policy::InFlight { .. } => ("in_flight", Arg::from(0_i64)),
+        let (kind, span, start) = match policy {
+            Policy::Window { window_ms, .. } => ("window", Arg::from(*window_ms), 0),
+            Policy::Budget { starts_at_ms, resets_at_ms, .. } => ("budget", Arg::from(*resets_at_ms), *starts_at_ms),
+            Policy::InFlight { .. } => ("in_flight", Arg::from(0_i64), 0),
         };
-        all.extend([Arg::from(kind), Arg::from(policy.limit()), span]);
+        all.extend([Arg::from(kind), Arg::from(policy.limit()), span, Arg::from(start)]);
     }
     all
 }
 
-fn numbers(reply: &Reply, count: usize) -> Result<Vec<i64>, CacheError> {
-    let numbers = reply.list()?.iter().map(Reply::int).collect::<Result<Vec<_>, _>>()?;
+fn numbers(list: &[Reply], count: usize) -> Result<Vec<i64>, CacheError> {
+    let numbers = list.iter().map(Reply::int).collect::<Result<Vec<_>, _>>()?;
     if numbers.len() == count {
         Ok(numbers)
     } else {
         Err(CacheError::Protocol(format!("expected {count} numbers, got {}", numbers.len())))
+    }
+}
+
+/// A hold, as ID:AMOUNT.
+fn overdue_hold(reply: &Reply) -> Result<Overdue, CacheError> {
+    let read = reply.text()?.rsplit_once(':').and_then(|(id, amount)| Some((id, amount.parse().ok()?)));
+    let (id, hold_nanousd) = read.ok_or_else(|| CacheError::Protocol("a hold that is none".to_owned()))?;
+    Ok(Overdue { call_id: CallId(id.to_owned()), hold_nanousd })
+}
+
+/// What a script says instead of an answer.
+fn obstacle(list: &[Reply]) -> Result<Option<Obstacle>, CacheError> {
+    match list.first().map(Reply::int).transpose()? {
+        Some(-1) => Ok(Some(Obstacle::OtherPeriod { now_ms: numbers(list, 2)?[1] })),
+        Some(-2) => {
+            let numbers = numbers(list, list.len())?;
+            let epoch_ms = numbers.get(1).copied().unwrap_or_default();
+            let accounts = numbers.iter().skip(2).filter_map(|at| usize::try_from(*at).ok()).collect();
+            Ok(Some(Obstacle::Lost { accounts, epoch_ms }))
+        }
+        Some(_) => Ok(None),
+        None => Err(CacheError::Protocol("an empty answer".to_owned())),
     }
 }
 

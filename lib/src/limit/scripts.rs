@@ -4,22 +4,37 @@ use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/reserve.lua")),
-    sha1: "407c0a582b805422a87bf64b88f2f75c2cc35557",
+    sha1: "d9d4e42af0f6c1c2b96d58d48f984927e009e957",
 };
 
 pub(super) static PEEK: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/peek.lua")),
-    sha1: "379ce2705780ec601acce369a61552347fc8692c",
+    sha1: "3febfa902811118ba06d8110a492dfe45854ae85",
 };
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "005b98f818e5b0fd7615c624bd2e39ecb7609258",
+    sha1: "9c0ed6de6c5d4ad3ab046d0caddd72646f1ffc8b",
 };
 
 pub(super) static RELEASE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/release.lua")),
-    sha1: "8a08383b39057c8abdc8baa44532582a98cd9ebf",
+    sha1: "addc0e52e1ce6aac4a8049176f06ec707a559abe",
+};
+
+pub(super) static EXTEND: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/extend.lua")),
+    sha1: "8d4225a05ae7b4ae6eb817854ed673a726e94200",
+};
+
+pub(super) static OPEN: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/open.lua")),
+    sha1: "4a931e65901a1337e3e5e93101402816a5d08ebe",
+};
+
+pub(super) static FORGET: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/forget.lua")),
+    sha1: "cb367e466c950e9511a515446ef2fa1fc02f4bd8",
 };
 
 #[cfg(test)]
@@ -28,14 +43,14 @@ mod tests {
 
     #[test]
     fn every_script_has_its_own_hash() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE] {
+        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
             assert_eq!(script.sha1, script.computed_sha1());
         }
     }
 
     #[test]
     fn plain_redis_takes_every_script() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE] {
+        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
             assert!(!script.text.contains("#!"), "Redis 7.0 refuses a shebang line with flags it does not know");
         }
     }

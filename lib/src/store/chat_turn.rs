@@ -73,6 +73,9 @@ pub enum Begun {
     },
     /// The conversation has no message that the turn refers to. Nothing was written.
     NothingToAnswer,
+    /// The limiter has lost its memory since it admitted the call, so that others may have been given the same money.
+    /// Nothing was written; the call has to be admitted again.
+    Outdated,
 }
 
 /// Locks the conversation's row: turns of one conversation come one after another.
@@ -101,16 +104,17 @@ const SUPERSEDE_LAST_ANSWER: &str = "update messages set superseded_by = $3 wher
     and superseded_by is null and role = 'assistant' and position = (select max(position) from messages \
         where owner = $1 and conversation_id = $2 and superseded_by is null)";
 
-/// The row's state is null, which the table refuses, unless the conversation now ends with the caller's message and
-/// (`$12`) the turn found what it refers to, and that message is not longer than what may be sent. The refusal undoes the whole transaction.
+/// The row's state is null, which the table refuses, unless the conversation now ends with the caller's message, that
+/// message is not longer than what may be sent (`$15`), the turn found what it refers to (`$14`), and the limiter's
+/// memory that admitted the call is still the newest (`$13`). The refusal undoes the whole transaction.
 const LEDGER: &str = "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, \
-    ceiling_nanousd, hold, created_ms, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+    ceiling_nanousd, hold, created_ms, subject, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
     cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
-    (select 'reserved' where 'user' = (select case when octet_length(content) <= $13 then role end from messages \
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    (select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13) and 'user' = (select case when octet_length(content) <= $15 then role end from messages \
         where owner = $2 and conversation_id = $5 and superseded_by is null order by position desc limit 1) \
-     and ($12 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
-        and (superseded_by = $1 or (superseded_by is null and (client_id = $12 or id = $12)))))), \
+     and ($14 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
+        and (superseded_by = $1 or (superseded_by is null and (client_id = $14 or id = $14)))))), \
     0, 0, 0, 0, 0, 0, 0, 0)";
 
 const HISTORY: &str = "select id, role, content from (select id, role, content, position, \
@@ -141,10 +145,11 @@ impl Store {
                 ],
             )
         };
-        let mut statements = vec![match turn.turn {
+        let mut statements: Vec<_> = self.share_epoch().into_iter().collect();
+        statements.push(match turn.turn {
             Turn::Regenerate { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
-        }];
+        });
         statements.extend(turn.seed.iter().map(|message| add(SEED, message)));
         let supersede =
             |target: &str, keep_own: i64| at_turn(SUPERSEDE, vec![target.into(), keep_own.into(), call.id.into()]);
@@ -176,7 +181,10 @@ impl Store {
                 let history = rows.pop().unwrap_or_default();
                 Ok(Begun::Started { history: history.iter().map(stored).collect::<Result<_, _>>()? })
             }
-            Err(StoreError::Refused(Constraint::NotNull)) => Ok(Begun::NothingToAnswer),
+            Err(StoreError::Refused(Constraint::NotNull)) => Ok(match self.is_outdated(call.epoch_ms).await? {
+                true => Begun::Outdated,
+                false => Begun::NothingToAnswer,
+            }),
             Err(error) => Err(error),
         }
     }

@@ -2,8 +2,10 @@
 
 use super::{Statement, Store, StoreError};
 
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_conversations_and_ledger", include_str!("migrations/0001_conversations_and_ledger.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_conversations_and_ledger", include_str!("migrations/0001_conversations_and_ledger.sql")),
+    ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
+];
 
 /// Any number that nothing else locks: it keeps two migrating processes apart.
 const LOCK: &str = "select pg_advisory_xact_lock(7247263481);";

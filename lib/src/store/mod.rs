@@ -2,10 +2,12 @@
 //!
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
+mod budget_accounts;
 mod calls;
 mod chat_turn;
 mod conversations;
 mod error;
+mod ledger_rows;
 mod messages;
 mod migrate;
 mod postgres;
@@ -15,10 +17,12 @@ mod sqlite;
 mod usage_sums;
 mod value;
 
+pub use budget_accounts::{BudgetAccount, Scope};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
 pub use conversations::{Conversation, Cursor};
 pub use error::{Constraint, StoreError};
+pub use ledger_rows::LedgerRow;
 pub use messages::Message;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use settlement::{AssistantMessage, Settlement};

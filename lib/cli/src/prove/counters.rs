@@ -7,7 +7,7 @@ use purser::{
     clock,
     cost::hashes::UsageHashes,
     ids::CallerId,
-    limit::{Limiter, MAX_EXACT, Policy},
+    limit::{Limiter, MAX_EXACT, Policy, Reading},
 };
 
 use super::ledger::LedgerRow;
@@ -50,13 +50,14 @@ pub(super) async fn drift_nanousd(cache: &Cache, rows: &[LedgerRow]) -> Result<i
     let mut drift = 0_i64;
     for (policy, charged) in budgets(rows) {
         // Used is told even where it is above the limit.
-        let Policy::Budget { name, subject, resets_at_ms, .. } = policy else { continue };
-        let wide = Policy::Budget { name, subject, limit_nanousd: MAX_EXACT, resets_at_ms };
+        let Policy::Budget { name, subject, starts_at_ms, resets_at_ms, .. } = policy else { continue };
+        let wide = Policy::Budget { name, subject, limit_nanousd: MAX_EXACT, starts_at_ms, resets_at_ms };
         let limiter = Limiter::redis(cache.clone());
         let standings = limiter.peek(&[wide]).await.map_err(|error| error.to_string())?;
-        let used =
-            standings.first().map_or(0, |standing| i64::try_from(standing.limit - standing.remaining).unwrap_or(0));
-        drift += (used - charged).abs();
+        // A budget that Redis knows it has forgotten says nothing wrong: it is opened from the ledger by the next call.
+        let Reading::Standings(standings) = standings else { continue };
+        let used = standings.iter().map(|standing| standing.limit - standing.remaining).sum::<u64>();
+        drift += (i64::try_from(used).unwrap_or(i64::MAX) - charged).abs();
     }
     let hashes = UsageHashes::Redis(cache.clone());
     let (mut days, mut callers) = (BTreeMap::<_, i64>::new(), BTreeMap::<_, i64>::new());

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// The deployment's budget of a day, in USD.
-pub(super) const BUDGET_DAY: &str = "CLAUDE_BUDGET_DAY_USD";
+pub(super) const BUDGET_DAY: &str = env::CLAUDE_BUDGET_DAY_USD.name;
 /// The deployment's budget of a month, in USD.
-pub(super) const BUDGET_MONTH: &str = "CLAUDE_BUDGET_MONTH_USD";
+pub(super) const BUDGET_MONTH: &str = env::CLAUDE_BUDGET_MONTH_USD.name;
 /// What signs the tokens of a run, which ends before anybody could use them.
 const JWT_SECRET: &str = "a secret of the prover that is long enough for HS256";
 const CRON_SECRET: &str = "a secret of the prover for cron";
@@ -66,8 +66,6 @@ impl Deployment {
             (env::CLAUDE_API_KEY.name, STANDIN_KEY),
             (env::JWT_SECRET.name, JWT_SECRET),
             ("CRON_SECRET", CRON_SECRET),
-            // No row is too young for cron: every process is gone when it comes.
-            ("RECONCILE_AFTER_S", "0"),
             ("PURSER_SABOTAGE", stage.sabotage.as_deref().unwrap_or_default()),
         ];
         let vars = given.iter().chain(vars).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -156,9 +154,9 @@ impl Deployment {
         ending.join_all().await;
     }
 
-    /// Whether the project has such a function.
-    pub(super) fn has(&self, function: &str) -> bool {
-        self.functions.iter().any(|name| name == function)
+    /// The function that is cron's, if the project has one.
+    pub(super) fn cron_function(&self) -> Option<&str> {
+        self.functions.iter().map(String::as_str).find(|name| name.starts_with("cron"))
     }
 
     /// Asks cron's function for a job.

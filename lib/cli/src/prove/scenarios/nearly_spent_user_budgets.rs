@@ -1,74 +1,58 @@
-//! Every user has a budget of their own: many calls at once spend it to the end, never beyond it, and never from
-//! another user's.
+//! Every user has a budget of their own, and so has every plan: many calls at once spend them to the end, never beyond
+//! them, and never from another user's.
 
 use std::sync::Arc;
 
-use purser::{
-    config::plans::{Plan, PlanId},
-    cost,
-};
+use purser::{cost::format_usd, env};
 
 use crate::prove::{
     audit::audit,
-    deployment::BUDGET_MONTH,
     errand::{Errand, Route},
     findings::Findings,
     process::Process,
     stage::Stage,
 };
 
-const NAME: &str = "nearly spent user budgets";
+const NAME: &str = "nearly spent users";
+/// Calls that a user's budget has room for; the plan's has room for two users and a half.
+const ROOM: i64 = 4;
+const TOKENS: u64 = 2_000;
+/// Calls of a user at the same time: fewer than the plan's slots.
+const CALLS: usize = 12;
 
 pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
-    let sizes: Vec<_> = [PlanId::Free, PlanId::Pro].into_iter().filter_map(|plan| sized(plan.plan())).collect();
-    if sizes.is_empty() {
-        return Ok(Findings::skipped("no plan has a budget that its calls could overspend"));
-    }
-    let deployment = stage.deployment(&[(BUDGET_MONTH, "100000")]).await?;
+    let user_nanousd = errand("free-0-0-00", "free-0", "free").ceiling_nanousd()? * ROOM;
+    let budgets = format!(
+        "pro.user-day={},pro.plan-month={},free.user-month={},free.plan-day={}",
+        format_usd(user_nanousd),
+        format_usd(user_nanousd * 5 / 2),
+        format_usd(user_nanousd * 2 / 3),
+        format_usd(user_nanousd * 100),
+    );
+    let deployment = stage.deployment(&[(env::PLAN_BUDGETS_USD.name, &budgets)]).await?;
     let processes = deployment.start_many(Route::Messages.function(), 3).await?;
     let mut dice = stage.dice(NAME);
-    let mut wanted = 0;
-    for wave in 0..2 {
+    let users = stage.amount(5, 3);
+    for wave in 0..3 {
         let mut calls: Vec<(Arc<Process>, Errand)> = Vec::new();
-        for (size, user) in sizes.iter().flat_map(|size| (0..stage.amount(6, 3)).map(move |user| (size, user))) {
-            let plan = size.plan;
-            let user = format!("{plan}-{user}");
-            wanted += usize::from(wave == 0);
-            for place in 0..size.calls {
-                let errand = Errand::new(Route::Messages, format!("{user}-{wave}-{place}"), user.clone());
-                let errand = Errand { plan, model: size.model, ..errand };
-                calls.push((processes[dice.place(processes.len())].clone(), errand.using(size.tokens)));
+        for user in 0..users {
+            for place in 0..CALLS {
+                // A free caller has fewer slots and fewer requests.
+                let plan = if place < 3 { "free" } else { "pro" };
+                let user = format!("{plan}-{user}");
+                let errand = errand(&format!("{user}-{wave}-{place:02}"), &user, plan);
+                calls.push((processes[dice.place(processes.len())].clone(), errand));
             }
         }
         deployment.complete_all(calls).await;
     }
     let mut findings = audit(&deployment, &[]).await?;
-    let billed = findings.billed;
-    findings.expect(billed >= wanted, &format!("{wanted} users with a budget made only {billed} calls"));
+    let (billed, fit) = (findings.billed, 2 * users + 8);
+    findings.expect(billed >= fit, &format!("budgets with room for {fit} calls paid for {billed}"));
     Ok(findings)
 }
 
-/// Calls that are worth a good part of a plan's budget.
-struct Size {
-    plan: &'static str,
-    model: &'static str,
-    tokens: u64,
-    /// Calls that run at the same time.
-    calls: u64,
-}
-
-/// The dearest calls of which more than one fit, so that the plan's number of calls can overspend.
-fn sized(plan: &'static Plan) -> Option<Size> {
-    let budgets = [plan.budget_day_nanousd, plan.budget_month_nanousd];
-    let budget_nanousd = budgets.into_iter().flatten().min()?;
-    let costs = plan.models.iter().filter_map(|model| {
-        let price = cost::find(model)?;
-        let tokens = plan.max_tokens.min(price.output_tokens_max.unwrap_or(plan.max_tokens));
-        let errand = Errand { model, ..Errand::new(Route::Messages, "0", "0") }.using(tokens);
-        Some((errand.ceiling_nanousd().ok()?, *model, tokens))
-    });
-    let (ceiling_nanousd, model, tokens) = costs.filter(|(ceiling, ..)| *ceiling * 2 <= budget_nanousd).max()?;
-    let calls = plan.in_flight.min(plan.requests / 2);
-    let all_nanousd = ceiling_nanousd.saturating_mul(i64::try_from(calls).unwrap_or(i64::MAX)) * 2;
-    (all_nanousd > budget_nanousd * 3 / 2).then_some(Size { plan: plan.id.as_str(), model, tokens, calls })
+fn errand(label: &str, user: &str, plan: &'static str) -> Errand {
+    let errand = Errand::new(Route::Messages, label, user).using(TOKENS);
+    Errand { plan, ..errand }
 }

@@ -61,7 +61,7 @@ async fn settle_wrongly(deployment: &Deployment, row: &LedgerRow, turn: i64) -> 
     let settlement = Settlement {
         call_id: row.id.clone(),
         owner: row.owner.clone(),
-        outcome: "completed",
+        outcome: "completed".to_owned(),
         source: Source::Provider,
         model: None,
         usage: Usage { output_tokens: 1_000_000, ..Usage::default() },
