@@ -42,6 +42,7 @@ pub(super) async fn audit(deployment: &Deployment, budgets: &[Budget]) -> Result
     findings.unanswered = seen.values().filter(|call| call.is_unanswered).count();
     findings.waited(seen.values().filter_map(|call| call.waited).max().unwrap_or_default());
     findings.stuck = stuck(deployment, &rows, &seen).await?;
+    findings.answers_lost = ledger::lost_answers(&deployment.store).await?;
     let pairing = pairing::pair(bill, rows.clone(), &seen);
     compare(&pairing, &seen, &mut findings);
     // Over midnight another period begins, and only the budgets that calls were taken in tell which.

@@ -31,6 +31,8 @@ pub(super) struct Findings {
     pub(super) off_nanousd: i64,
     /// Calls that ended well, and whose usage the ledger only guesses.
     pub(super) guessed: usize,
+    /// Whole answers that their conversation does not have.
+    pub(super) answers_lost: usize,
     /// Redis against the ledger, after it was rebuilt.
     pub(super) drift_nanousd: i64,
     /// Calls that neither got an answer nor lost their connection.
@@ -55,8 +57,11 @@ impl Findings {
 
     /// Whether everything is zero that must be.
     pub(super) fn is_zero(&self) -> bool {
-        let counts = self.missing + self.invented + self.stuck + self.guessed + self.unanswered + self.faults.len();
-        counts == 0 && self.over_budget_nanousd == 0 && self.off_nanousd == 0 && self.drift_nanousd == 0
+        let calls = self.missing + self.invented + self.guessed + self.answers_lost + self.unanswered;
+        calls + self.stuck + self.faults.len() == 0
+            && self.over_budget_nanousd == 0
+            && self.off_nanousd == 0
+            && self.drift_nanousd == 0
     }
 
     /// Tells of a call that does not fit.
@@ -92,6 +97,7 @@ impl Findings {
         self.invented += other.invented;
         self.stuck += other.stuck;
         self.guessed += other.guessed;
+        self.answers_lost += other.answers_lost;
         self.unanswered += other.unanswered;
         for (sum, more) in [
             (&mut self.bill_nanousd, other.bill_nanousd),

@@ -23,6 +23,16 @@ pub(super) struct LedgerRow {
 const READ: &str = "select id, owner, state, source, coalesce(cost_nanousd, ceiling_nanousd), upstream_request_id, \
     hold, created_ms from calls where corrects is null order by created_ms, id";
 
+const LOST: &str = "select count(*) from calls where route = 'chat' and outcome = 'completed' and not exists \
+    (select 1 from messages where messages.call_id = calls.id and messages.role = 'assistant')";
+
+/// Chats that came to their end, and whose answer is not in their conversation.
+pub(super) async fn lost_answers(store: &Store) -> Result<usize, String> {
+    let rows = store.rows(Statement::new(LOST, [])).await.map_err(|error| error.to_string())?;
+    let count = rows.first().map_or(Ok(0), |row| row.int(0)).map_err(|error| error.to_string())?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// All rows.
 pub(super) async fn read(store: &Store) -> Result<Vec<LedgerRow>, String> {
     let failed = |error: purser::store::StoreError| format!("the ledger cannot be read: {error}");

@@ -37,6 +37,7 @@ const COLUMNS: &[(&str, &str, bool, Cell)] = &[
     ("holds", "stuck", true, |found| found.stuck.to_string()),
     ("ledger off", "nanoUSD", true, |found| found.off_nanousd.to_string()),
     ("only", "guessed", true, |found| found.guessed.to_string()),
+    ("answers", "lost", true, |found| found.answers_lost.to_string()),
     ("Redis drift", "nanoUSD", true, |found| found.drift_nanousd.to_string()),
     ("un-", "answered", true, |found| found.unanswered.to_string()),
     ("charged over", "bill USD", false, |found| format_usd(found.over_recorded_nanousd)),
@@ -54,7 +55,9 @@ impl Report {
     }
 
     pub(super) fn is_zero(&self) -> bool {
-        self.sum().is_zero()
+        // Where nothing was billed nothing was proved.
+        let sum = self.sum();
+        sum.is_zero() && sum.billed > 0
     }
 
     /// One JSON document.
@@ -96,6 +99,7 @@ impl Report {
         let rounds = self.scenarios.iter().map(|row| row.rounds).sum::<usize>();
         let verdict = match self.is_zero() {
             true => "all zero that must be",
+            false if self.sum().billed == 0 => "NOTHING PROVED: no call was billed",
             false => "NOT ZERO: figures with a ! must be 0",
         };
         words.push_str(&format!("\nseed {}, {rounds} scenarios in {} s: {verdict}\n", self.seed, self.seconds));
@@ -142,12 +146,14 @@ mod tests {
     #[test]
     fn a_figure_that_must_be_zero_and_is_not_stands_out() {
         let row = |findings| Report { seed: 1, seconds: 2, scenarios: vec![Row { name: "one", rounds: 1, findings }] };
-        let good = row(Findings { calls: 3, longest_wait_ms: 9, over_recorded_nanousd: 5, ..Findings::default() });
+        let good =
+            row(Findings { calls: 3, billed: 2, longest_wait_ms: 9, over_recorded_nanousd: 5, ..Findings::default() });
         assert!(good.is_zero() && !good.table().contains('!'), "{}", good.table());
-        let bad = row(Findings { missing: 1, ..Findings::default() });
+        let bad = row(Findings { missing: 1, billed: 2, ..Findings::default() });
         assert!(!bad.is_zero() && bad.table().contains("1 !"), "{}", bad.table());
-        let words = row(Findings { faults: vec!["it rained".to_owned()], ..Findings::default() });
+        let words = row(Findings { billed: 1, faults: vec!["it rained".to_owned()], ..Findings::default() });
         assert!(!words.is_zero() && words.table().contains("one: it rained"), "{}", words.table());
+        assert!(!row(Findings::default()).is_zero(), "nothing was proved");
         assert_eq!(bad.json()["sum"]["missing"], 1);
         assert_eq!(bad.json()["is_zero"], false);
     }

@@ -1,9 +1,9 @@
 //! A client that leaves pays for the whole answer, whenever it leaves: before the head, after any event of any kind
 //! of answer, and on every route.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::prove::{
     audit::audit,
@@ -30,6 +30,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     for (kind, directives) in KINDS.iter().enumerate().take(stage.amount(KINDS.len(), 3)) {
         leaving += leave_everywhere(stage, &deployment, kind, directives).await?;
     }
+    leave_at_any_moment(stage, &deployment).await?;
     let mut findings = audit(&deployment, &[]).await?;
     let holds = findings.billed >= leaving;
     findings.expect(holds, &format!("of {leaving} calls that clients left, Claude billed {}", findings.billed));
@@ -68,6 +69,27 @@ async fn leave_everywhere(
         process.quiet().await;
     }
     Ok(leaving)
+}
+
+/// Also while the function still asks for room or writes ahead: whatever it has begun it ends.
+async fn leave_at_any_moment(stage: &Stage, deployment: &Arc<Deployment>) -> Result<(), String> {
+    let mut dice = stage.dice("clients leave");
+    for route in Route::ALL {
+        let process = deployment.start(route.function()).await?;
+        let mut calls = JoinSet::new();
+        for place in 0..stage.amount(60, 15) {
+            let label = format!("any-{route:?}-{place}");
+            let errand = Errand::new(route, label.clone(), label).told("deltas=3");
+            let (deployment, process) = (deployment.clone(), process.clone());
+            let patience = Duration::from_micros(dice.below(60_000));
+            calls.spawn(async move {
+                // What the client waits for is not the answer but the end of its patience.
+                let _ = timeout(patience, deployment.complete(&process, &errand)).await;
+            });
+        }
+        calls.join_all().await;
+    }
+    Ok(())
 }
 
 async fn events_of(deployment: &Deployment, errand: Errand) -> Result<usize, String> {
