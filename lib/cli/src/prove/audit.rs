@@ -41,7 +41,7 @@ pub(super) async fn audit(deployment: &Deployment, budgets: &[Budget]) -> Result
     findings.bill_nanousd = bill.iter().map(|call| call.cost_nanousd).sum();
     findings.unanswered = seen.values().filter(|call| call.is_unanswered).count();
     findings.waited(seen.values().filter_map(|call| call.waited).max().unwrap_or_default());
-    findings.stuck = stuck(deployment, &rows, &seen).await?;
+    stuck(deployment, &rows, &seen, &mut findings).await?;
     findings.answers_lost = ledger::lost_answers(&deployment.store).await?;
     let pairing = pairing::pair(bill, rows.clone(), &seen);
     compare(&pairing, &seen, &mut findings);
@@ -92,13 +92,26 @@ fn compare(pairing: &Pairing, seen: &BTreeMap<String, Seen>, findings: &mut Find
 
 /// Rows that are not settled, and holds that nobody will free. A process that died before its call was written down
 /// leaves a hold that only time can free: one for each such call is right.
-async fn stuck(deployment: &Deployment, rows: &[LedgerRow], seen: &BTreeMap<String, Seen>) -> Result<usize, String> {
+async fn stuck(
+    deployment: &Deployment,
+    rows: &[LedgerRow],
+    seen: &BTreeMap<String, Seen>,
+    findings: &mut Findings,
+) -> Result<(), String> {
     let written: BTreeSet<_> = rows.iter().map(|row| row.id.as_str()).collect();
     let (known, unknown): (Vec<_>, Vec<_>) =
         counters::holders(&deployment.cache).await?.into_iter().partition(|holder| written.contains(holder.as_str()));
     let killed = seen.values().filter(|seen| seen.is_killed).count();
     let reserved = rows.iter().filter(|row| !row.is_settled).count();
-    Ok(reserved.max(known.len()) + unknown.len().saturating_sub(killed))
+    findings.stuck = reserved.max(known.len()) + unknown.len().saturating_sub(killed);
+    if findings.stuck > 0 {
+        let (known, unknown) = (known.len(), unknown.len());
+        findings.details.push(format!(
+            "stuck: {reserved} rows are reserved, {known} calls of the ledger and {unknown} others hold something, \
+             {killed} calls were killed"
+        ));
+    }
+    Ok(())
 }
 
 /// What Claude billed above each budget: those that calls were taken in, and those that the deployment was told of,

@@ -1,8 +1,9 @@
-//! A process that is told to stop finishes what it has begun: every answer comes whole and is settled exactly.
+//! A process that is told to stop finishes what it has begun: every answer comes whole and is settled exactly. That
+//! also holds for what it has begun before it has begun to answer.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::prove::{
     audit::audit,
@@ -21,11 +22,29 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     let (mut whole, stopped) = (0, stage.amount(12, 4));
     for round in 0..stopped {
         whole += stop_one(&deployment, &mut dice, round).await?;
+        stop_at_any_moment(&deployment, &mut dice, round).await?;
     }
     let mut findings = audit(&deployment, &[]).await?;
     let holds = whole == stopped * CALLS;
     findings.expect(holds, &format!("of {} answers that were on their way, {whole} came whole", stopped * CALLS));
     Ok(findings)
+}
+
+/// Some calls come too late, and some are being admitted or written ahead.
+async fn stop_at_any_moment(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -> Result<(), String> {
+    let route = Route::ALL[dice.place(Route::ALL.len())];
+    let process = deployment.start(route.function()).await?;
+    let calls = (0..2 * CALLS).map(|place| {
+        let label = format!("any-{round}-{place}");
+        (process.clone(), Errand::new(route, label.clone(), label).told("deltas=4"))
+    });
+    let stop = async {
+        sleep(Duration::from_micros(dice.below(50_000))).await;
+        process.tell_to_stop();
+    };
+    tokio::join!(deployment.complete_all(calls.collect()), stop);
+    process.terminate().await;
+    Ok(())
 }
 
 async fn stop_one(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -> Result<usize, String> {
