@@ -65,7 +65,13 @@ impl Ctx {
             let policies = policies(caller, self.config(), now_ms);
             let hold_nanousd = if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd };
             let ask = self.ask(&call_id, &policies, hold_nanousd);
-            let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
+            let answer = self.time("limit", self.limiter()?.reserve(&ask)).await;
+            let decision = answer.map_err(|error| {
+                if !matches!(error, LimitError::Invalid(_)) {
+                    self.withdraw_later(&call_id, &policies);
+                }
+                unavailable(error)
+            })?;
             self.add_limit_headers(&policies, decision.standings());
             match decision {
                 Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {

@@ -14,6 +14,7 @@ mod prepare;
 mod refusal;
 mod reopen;
 mod request_state;
+mod unanswered;
 
 pub mod admission;
 pub mod call;
