@@ -27,12 +27,27 @@ pub(super) struct Budget {
 
 /// Ends the deployment's processes, lets cron tidy up, and compares everything with everything.
 pub(super) async fn audit(deployment: &Deployment, budgets: &[Budget]) -> Result<Findings, String> {
-    deployment.close().await;
     let mut findings = Findings::default();
+    end(deployment, &mut findings).await;
+    recovery::reconcile(deployment, &mut findings).await?;
+    account(deployment, budgets, findings).await
+}
+
+/// The same without cron: what calls themselves find and put right must be enough.
+pub(super) async fn audit_without_cron(deployment: &Deployment, budgets: &[Budget]) -> Result<Findings, String> {
+    let mut findings = Findings::default();
+    end(deployment, &mut findings).await;
+    account(deployment, budgets, findings).await
+}
+
+async fn end(deployment: &Deployment, findings: &mut Findings) {
+    deployment.close().await;
     if timeout(Duration::from_secs(20), deployment.claude.settled(0)).await.is_err() {
         findings.faults.push("a call still runs at Claude's end, after every process has ended".to_owned());
     }
-    recovery::reconcile(deployment, &mut findings).await?;
+}
+
+async fn account(deployment: &Deployment, budgets: &[Budget], mut findings: Findings) -> Result<Findings, String> {
     let seen = deployment.witness.all();
     let rows = ledger::read(&deployment.store).await?;
     let bill = pairing::priced(&deployment.claude.calls())?;

@@ -3,6 +3,7 @@
 mod claude_breaks_off_at_every_event;
 mod clients_leave_at_every_event;
 mod clocks_apart;
+mod dead_calls_are_found_without_cron;
 mod everything_at_once;
 mod nearly_spent_budget;
 mod nearly_spent_user_budgets;
@@ -34,6 +35,7 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "clients leave", run: |stage| Box::pin(clients_leave_at_every_event::run(stage)) },
     Scenario { name: "Claude breaks off", run: |stage| Box::pin(claude_breaks_off_at_every_event::run(stage)) },
     Scenario { name: "processes killed", run: |stage| Box::pin(processes_are_killed::run(stage)) },
+    Scenario { name: "dead without cron", run: |stage| Box::pin(dead_calls_are_found_without_cron::run(stage)) },
     Scenario { name: "processes told to stop", run: |stage| Box::pin(processes_are_told_to_stop::run(stage)) },
     Scenario { name: "settled twice", run: |stage| Box::pin(settled_twice::run(stage)) },
     Scenario { name: "Redis stops", run: |stage| Box::pin(redis_stops::run(stage)) },
