@@ -1,5 +1,5 @@
 //! `purser prove` finds nothing wrong, and would: with a protection taken away it does.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics where it fails")]
 
 use std::{
     process::Command,

@@ -15,7 +15,7 @@ pub(super) const COMMAND: Command = Command {
   --minutes N         rounds of all scenarios for so long, each with the next seed
   --only NAME         only the scenarios whose name has this in it
   --json              the figures as JSON
-  --database-url URL  this Postgres instead of one of its own; its schemas are not removed
+  --database-url URL  this Postgres instead of one of its own, in schemas of its own
   --redis-url URL     this Redis instead of one of its own
   --log FILE          where the functions' log lines go
   --no-build, --release, --root DIR, --bin-dir DIR   as for serve

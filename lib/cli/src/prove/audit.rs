@@ -66,6 +66,7 @@ async fn account(deployment: &Deployment, budgets: &[Budget], mut findings: Find
     findings.over_budget_nanousd = over_budget_nanousd(&pairing, findings.bill_nanousd, budgets);
     recovery::rebuild(deployment, &mut findings).await?;
     findings.drift_nanousd = counters::drift_nanousd(&deployment.cache, &rows).await?;
+    deployment.remove().await?;
     Ok(findings)
 }
 

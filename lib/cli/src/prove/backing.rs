@@ -36,6 +36,17 @@ impl Backing {
         })
     }
 
+    /// What a scenario left broken because it failed itself is whole again.
+    pub(super) async fn mend(&self) -> Result<(), String> {
+        if let Some(redis) = &self.redis {
+            redis.lock().await.mend().await?;
+        }
+        if let Some(postgres) = &self.postgres {
+            postgres.lock().await.mend().await?;
+        }
+        Ok(())
+    }
+
     pub(super) fn postgres_url(&self) -> &str {
         &self.postgres_url
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use purser::{
-    cache::Cache,
+    cache::{Arg, Cache},
     env, ids,
     store::{PostgresOptions, Store},
 };
@@ -34,6 +34,8 @@ const GATE: Duration = Duration::from_secs(15);
 /// A deployment.
 pub(super) struct Deployment {
     pub(super) claude: Standin,
+    postgres_url: String,
+    schema: String,
     pub(super) store: Store,
     pub(super) cache: Cache,
     pub(super) witness: Arc<Witness>,
@@ -53,7 +55,9 @@ impl Deployment {
         let options = standin::Options { port: 0, key: Some(STANDIN_KEY.to_owned()) };
         let claude = Standin::start(options).map_err(|error| failed(&error))?;
         let name = format!("prove_{}", ids::new_id().replace('-', ""));
-        let database_url = schema(stage.backing.postgres_url(), &name).await?;
+        let postgres_url = stage.backing.postgres_url().to_owned();
+        execute(&postgres_url, &format!("create schema {name}")).await?;
+        let database_url = within(&postgres_url, &name);
         let prefix = format!("{name}:");
         let store = Store::postgres(&database_url, PostgresOptions::default()).map_err(|error| failed(&error))?;
         store.migrate().await.map_err(|error| failed(&error))?;
@@ -71,6 +75,8 @@ impl Deployment {
         let vars = given.iter().chain(vars).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Ok(Self {
             claude,
+            postgres_url,
+            schema: name,
             store,
             cache: cache.with_deadline(Duration::from_secs(5)),
             witness: Arc::default(),
@@ -154,6 +160,20 @@ impl Deployment {
         ending.join_all().await;
     }
 
+    /// Forgets all that Redis keeps of the deployment, and nothing of anybody else's.
+    pub(super) async fn empty_redis(&self) -> Result<(), String> {
+        const SCRIPT: &str =
+            "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do redis.call('DEL', key) end return 1";
+        let command = ["EVAL", SCRIPT, "0", self.cache.prefix()].map(Arg::from);
+        self.cache.command(&command).await.map(drop).map_err(|error| format!("Redis cannot be emptied: {error}"))
+    }
+
+    /// Leaves nothing behind.
+    pub(super) async fn remove(&self) -> Result<(), String> {
+        self.empty_redis().await?;
+        execute(&self.postgres_url, &format!("drop schema {} cascade", self.schema)).await
+    }
+
     /// The function that is cron's, if the project has one.
     pub(super) fn cron_function(&self) -> Option<&str> {
         self.functions.iter().map(String::as_str).find(|name| name.starts_with("cron"))
@@ -166,14 +186,18 @@ impl Deployment {
     }
 }
 
-/// Makes a schema and gives a URL that works in it.
-async fn schema(url: &str, name: &str) -> Result<String, String> {
+/// The URL of a schema.
+fn within(url: &str, schema: &str) -> String {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joint}options=-csearch_path%3D{schema}")
+}
+
+async fn execute(url: &str, sql: &str) -> Result<(), String> {
     let failed = |error: tokio_postgres::Error| format!("Postgres: {error}");
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.map_err(failed)?;
     let connection = crate::background::start(connection);
-    client.batch_execute(&format!("create schema {name}")).await.map_err(failed)?;
+    client.batch_execute(sql).await.map_err(failed)?;
     drop(client);
     let _ = connection.await;
-    let joint = if url.contains('?') { '&' } else { '?' };
-    Ok(format!("{url}{joint}options=-csearch_path%3D{name}"))
+    Ok(())
 }

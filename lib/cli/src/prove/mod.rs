@@ -115,7 +115,13 @@ async fn prove(options: &Options, terminal: Terminal) -> Result<Report, String> 
     loop {
         for (scenario, row) in chosen.iter().zip(&mut report.scenarios) {
             progress.begin(scenario.name);
-            let found = (scenario.run)(&stage).await.unwrap_or_else(failed);
+            let found = match (scenario.run)(&stage).await {
+                Ok(found) => found,
+                Err(why) => {
+                    stage.backing.mend().await?;
+                    failed(why)
+                }
+            };
             row.findings.add(&found);
             row.findings.skipped = found.skipped;
             row.rounds += 1;

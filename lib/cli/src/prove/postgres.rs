@@ -63,6 +63,14 @@ impl Postgres {
         self.ready().await
     }
 
+    /// Starts again, if it does not run.
+    pub(super) async fn mend(&mut self) -> Result<(), String> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            _ => self.start_again().await,
+        }
+    }
+
     async fn ready(&mut self) -> Result<(), String> {
         let until = Instant::now() + START;
         loop {

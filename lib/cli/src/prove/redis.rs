@@ -59,6 +59,15 @@ impl Redis {
         signal(&self.child, Signal::CONT);
     }
 
+    /// Goes on, or starts again, if it does not run.
+    pub(super) async fn mend(&mut self) -> Result<(), String> {
+        self.go_on();
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            _ => self.start_again().await,
+        }
+    }
+
     async fn ready(&mut self) -> Result<(), String> {
         let until = Instant::now() + START;
         loop {

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use purser::{
-    cache::{Arg, Cache},
-    cost::format_usd,
-};
+use purser::cost::format_usd;
 use tokio::task::JoinSet;
 
 use crate::prove::{
@@ -51,7 +48,7 @@ impl Fault {
         match (self, stage.backing.redis(), stage.backing.postgres()) {
             (Self::RedisStops, Some(redis), _) => redis.lock().await.stop().await,
             (Self::RedisHangs, Some(redis), _) => redis.lock().await.hang(),
-            (Self::RedisIsEmptied, _, _) => empty(&deployment.cache).await?,
+            (Self::RedisIsEmptied, _, _) => deployment.empty_redis().await?,
             (Self::PostgresCrashes, _, Some(postgres)) => postgres.lock().await.crash().await,
             _ => {}
         }
@@ -67,14 +64,6 @@ impl Fault {
         }
         Ok(())
     }
-}
-
-/// Forgets all of the deployment, and nothing of anybody else's.
-async fn empty(cache: &Cache) -> Result<(), String> {
-    let script =
-        "local all = redis.call('KEYS', ARGV[1] .. '*') for _, key in ipairs(all) do redis.call('DEL', key) end";
-    let command = ["EVAL", script, "0", cache.prefix()].map(Arg::from);
-    cache.command(&command).await.map(drop).map_err(|error| format!("Redis cannot be emptied: {error}"))
 }
 
 /// Runs the scenario.
@@ -98,6 +87,10 @@ pub(super) async fn run(stage: &Stage, fault: Fault) -> Result<Findings, String>
     fault.end(stage).await?;
     for wave in 0..stage.amount(4, 2) {
         come(&deployment, &processes, &format!("after{wave}"), stage.amount(24, 12)).await;
+        // What the outage left to do is done now: whatever still holds money holds it for good.
+        for process in &processes {
+            process.quiet().await;
+        }
     }
     let mut findings = audit(&deployment, &[Budget { name: "deployment-day", limit_nanousd }]).await?;
     let holds = whole == RUNNING;
