@@ -5,6 +5,7 @@ mod clients_leave_at_every_event;
 mod clocks_apart;
 mod dead_calls_are_found_without_cron;
 mod everything_at_once;
+mod long_answers_on_a_small_budget;
 mod nearly_spent_budget;
 mod nearly_spent_user_budgets;
 mod outage;
@@ -32,6 +33,7 @@ pub(super) struct Scenario {
 pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "nearly spent budget", run: |stage| Box::pin(nearly_spent_budget::run(stage)) },
     Scenario { name: "nearly spent users", run: |stage| Box::pin(nearly_spent_user_budgets::run(stage)) },
+    Scenario { name: "long answers", run: |stage| Box::pin(long_answers_on_a_small_budget::run(stage)) },
     Scenario { name: "clients leave", run: |stage| Box::pin(clients_leave_at_every_event::run(stage)) },
     Scenario { name: "Claude breaks off", run: |stage| Box::pin(claude_breaks_off_at_every_event::run(stage)) },
     Scenario { name: "processes killed", run: |stage| Box::pin(processes_are_killed::run(stage)) },
