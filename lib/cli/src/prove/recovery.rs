@@ -1,9 +1,12 @@
 //! What Purser does after the worst: cron's reconcile, and rebuilding Redis from the ledger.
 
-use std::time::Duration;
+use std::{
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use purser::{clock, env, store::Statement};
-use tokio::time::sleep;
+use tokio::{process::Command, time::sleep};
 
 use super::{deployment::Deployment, findings::Findings};
 
@@ -16,7 +19,9 @@ const YOUNGEST: &str = "select max(coalesce(settled_ms, created_ms)) from calls 
 
 /// Runs reconcile twice at the same time, as overlapping crons do, and once more.
 pub(super) async fn reconcile(deployment: &Deployment, findings: &mut Findings) -> Result<(), String> {
-    let Some(function) = deployment.cron_function() else { return Ok(()) };
+    let Some(function) = deployment.cron_function() else {
+        return Err("the project has no function for cron".to_owned());
+    };
     let rows = deployment.store.rows(Statement::new(YOUNGEST, [])).await.map_err(|error| error.to_string())?;
     if let Some(youngest_ms) = rows.first().and_then(|row| row.int_opt(0).ok().flatten()) {
         let age_ms = clock::now_ms() - youngest_ms;
@@ -32,7 +37,20 @@ pub(super) async fn reconcile(deployment: &Deployment, findings: &mut Findings) 
     Ok(())
 }
 
-/// Rebuilds Redis from the ledger.
-pub(super) async fn rebuild(_deployment: &Deployment, _findings: &mut Findings) -> Result<(), String> {
+/// Rebuilds Redis from the ledger, as an operator does, and lets Purser itself compare them afterwards.
+pub(super) async fn rebuild(deployment: &Deployment, findings: &mut Findings) -> Result<(), String> {
+    for what in ["rebuild", "verify"] {
+        let said = usage(deployment, what).await?;
+        let told = String::from_utf8_lossy(if said.stdout.is_empty() { &said.stderr } else { &said.stdout });
+        findings.expect(said.status.success(), &format!("`purser usage {what}`: {}", told.trim()));
+    }
     Ok(())
+}
+
+async fn usage(deployment: &Deployment, what: &str) -> Result<Output, String> {
+    let failed = |error: std::io::Error| format!("`purser usage {what}` cannot be run: {error}");
+    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    command.args(["usage", what]).env_clear().envs(deployment.vars.iter().cloned());
+    command.env(env::RECONCILE_AFTER_S.name, DEAD_AFTER_S).kill_on_drop(true);
+    command.stdin(Stdio::null()).output().await.map_err(failed)
 }
