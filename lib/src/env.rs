@@ -106,7 +106,12 @@ pub const TRUST_PROXY: Var = var(
 );
 /// Admin secret.
 pub const ADMIN_SECRET: Var =
-    secret("ADMIN_SECRET", "Bearer secret of GET /api/health?deep=1; without it the deep check is off.");
+    secret("ADMIN_SECRET", "Bearer secret of GET /api/cron/health; without it the deep check is off.");
+/// Cron secret.
+pub const CRON_SECRET: Var = secret(
+    "CRON_SECRET",
+    "Bearer secret of GET /api/cron/reconcile, which Vercel's cron sends by itself; without it cron is off.",
+);
 /// Port of `purser serve`.
 pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");
 /// Deployment stage.
@@ -156,6 +161,7 @@ pub const VARS: &[&Var] = &[
     &ALLOWED_ORIGINS,
     &TRUST_PROXY,
     &ADMIN_SECRET,
+    &CRON_SECRET,
     &PORT,
     &VERCEL_ENV,
     &VERCEL,

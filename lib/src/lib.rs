@@ -11,6 +11,7 @@
 //! | [`limit`] | windows, holds and budgets, taken all or nothing in one atomic step |
 //! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
 //! | [`claude`] | the Messages API: requests, event streams, usage |
+//! | [`books`] | the ledger and its copies: closing calls, finding dead ones, opening what was lost, comparing |
 //! | [`cost`] | prices, exact cost, usage hashes |
 //! | [`chat`] | the AI SDK's body and stream, and stored conversations |
 //! | [`cache`] | Redis over TCP and Upstash over REST |
@@ -20,6 +21,7 @@
 #![warn(missing_docs)]
 
 pub mod auth;
+pub mod books;
 pub mod cache;
 pub mod chat;
 pub mod claude;
@@ -34,7 +36,6 @@ pub mod ids;
 pub mod limit;
 pub mod net;
 pub mod observe;
-pub mod outbox;
 pub mod sabotage;
 pub mod serve;
 #[cfg(sqlite)]

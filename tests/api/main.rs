@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
 
 mod bad_input;
+mod books;
+mod budgets;
 mod chat;
 mod conversations;
 mod durability;

@@ -1,9 +1,10 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{Ctx, admission::Hold, closing::Closing, price::PricedCall};
+use super::{Ctx, admission::Hold, price::PricedCall};
 use crate::{
     Code, Error,
     auth::Caller,
+    books::Closing,
     chat::{ChatBody, ChatMessage, ChatTurnBody},
     clock,
     cost::PRICE_VERSION,
@@ -153,7 +154,7 @@ impl Ctx {
 
     /// Where nobody can tell whether the row was written, it is settled as a call that was never made.
     fn undo_later(&self, caller: &Caller, hold: &Hold, error: &StoreError) {
-        if !matches!(error, StoreError::Unavailable(_)) {
+        if !matches!(error, StoreError::Unknown(_)) {
             return;
         }
         let (ctx, unmade) = (self.clone(), unmade(hold, caller.id.as_str(), "store_unavailable"));

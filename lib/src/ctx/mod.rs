@@ -5,14 +5,12 @@
 mod admin;
 mod client_wire;
 mod closing;
-mod dead_calls;
 mod handles;
 mod limit_headers;
 mod pace;
 mod policies;
 mod prepare;
 mod refusal;
-mod reopen;
 mod request_state;
 mod unanswered;
 
@@ -24,8 +22,7 @@ mod relay;
 pub mod settle;
 
 pub use client_wire::ClientWire;
-pub use dead_calls::Swept;
-pub use handles::{start_nothing, start_store, start_store_and_limiter};
+pub use handles::{books, start_nothing, start_store, start_store_and_limiter};
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;
 

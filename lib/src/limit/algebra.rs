@@ -2,7 +2,7 @@
 //! `lua/policies.lua` and `lua/reserve.lua` are these rules in the language of Redis.
 
 use super::{
-    Ask, Obstacle, Opening, Overdue, Policy,
+    Ask, Figures, Obstacle, Opening, Overdue, Policy,
     decision::{Standing, Verdict},
 };
 use crate::ids::CallId;
@@ -109,6 +109,15 @@ impl Account {
         self.is_open = true;
         self.spent = self.spent.saturating_add(cost);
         cost
+    }
+
+    /// What the account says.
+    pub(super) fn figures(&self, policy: &Policy, epoch_ms: i64) -> Figures {
+        match self.is_open {
+            true => Figures::Open { spent_nanousd: self.spent, held_nanousd: self.used().saturating_sub(self.spent) },
+            false if began_since(policy, epoch_ms) => Figures::Untouched,
+            false => Figures::Lost,
+        }
     }
 
     /// The account that an opening describes; `known` says what this store remembers of a call.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Ask, Clock, Decision, Extension, LimitError, Opening, Overdue, Policy, Reading,
+    Ask, Clock, Decision, Extension, Figures, LimitError, Opening, Overdue, Policy, Reading,
     algebra::{self, Account, Call},
     decision::Verdict,
 };
@@ -175,6 +175,21 @@ impl MemoryLimiter {
             if let Some(kept) = state.accounts.get_mut(&policy.account()) {
                 kept.account.give_back(hold.call_id.as_str());
             }
+        }
+        Ok(())
+    }
+
+    pub(super) fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        let (now, state) = (self.clock.now_ms(), self.lock());
+        let epoch_ms = state.epoch_ms.unwrap_or(now);
+        Ok(budgets.iter().map(|policy| state.live(policy, now).figures(policy, epoch_ms)).collect())
+    }
+
+    pub(super) fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        let mut state = self.lock();
+        state.epoch_ms = Some(self.clock.now_ms());
+        for policy in budgets {
+            state.accounts.remove(&policy.account());
         }
         Ok(())
     }

@@ -37,20 +37,32 @@ pub(super) static FORGET: Script = Script {
     sha1: "cb367e466c950e9511a515446ef2fa1fc02f4bd8",
 };
 
+pub(super) static FIGURES: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
+    sha1: "2f59205d0597ef281508091d83178ca4f331f620",
+};
+
+pub(super) static DROP: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
+    sha1: "84878c4906b8bcde7bbfd2e988cc8a13bc2b254a",
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [&Script; 9] = [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET, &FIGURES, &DROP];
+
     #[test]
     fn every_script_has_its_own_hash() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
+        for script in ALL {
             assert_eq!(script.sha1, script.computed_sha1());
         }
     }
 
     #[test]
     fn plain_redis_takes_every_script() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
+        for script in ALL {
             assert!(!script.text.contains("#!"), "Redis 7.0 refuses a shebang line with flags it does not know");
         }
     }

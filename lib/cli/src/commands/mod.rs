@@ -5,6 +5,7 @@ mod options;
 mod prove;
 mod serve;
 mod standin;
+mod usage;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -24,8 +25,14 @@ pub(crate) struct Command {
     pub(crate) run: fn(Arguments, Terminal) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: &[Command] =
-    &[serve::COMMAND, migrate::COMMAND, prove::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
+const COMMANDS: &[Command] = &[
+    serve::COMMAND,
+    migrate::COMMAND,
+    usage::COMMAND,
+    prove::COMMAND,
+    standin::COMMAND,
+    crate::serve::wrapper::COMMAND,
+];
 
 /// Why a command stopped.
 pub(crate) enum Failure {
