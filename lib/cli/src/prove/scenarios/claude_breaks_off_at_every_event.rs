@@ -15,6 +15,8 @@ use crate::prove::{
 /// More than any of these answers has.
 const EVENTS: usize = 9;
 
+const AT_ONCE: usize = 12;
+
 /// Ends that stand for themselves.
 const ENDS: [&str; 12] = [
     "no_final deltas=4",
@@ -50,7 +52,10 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
         }
     }
     let asked = calls.len();
-    deployment.complete_all(calls).await;
+    // What is tried here is Claude's end, not how much a single process takes.
+    for some in calls.chunks(AT_ONCE) {
+        deployment.complete_all(some.to_vec()).await;
+    }
     let mut findings = audit(&deployment, &[]).await?;
     let holds = findings.billed * 2 >= asked;
     findings.expect(holds, &format!("of {asked} calls that broke off, Claude billed only {}", findings.billed));
