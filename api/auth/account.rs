@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
     if query::parameter(&request, "key")?.is_some() {
-        let caller = ctx.caller(&request)?;
+        let caller = ctx.caller(&request).await?;
         let key = ctx.create_key(&caller, NewKey::parse(request.body())?).await?;
         return http::json(StatusCode::CREATED, &key);
     }
@@ -47,7 +47,7 @@ async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     match query::parameter(&request, "export")?.as_deref() {
         Some("1") => ctx.export(&caller).await,
         _ => http::json(StatusCode::OK, &ctx.profile(&caller).await?),
@@ -55,13 +55,13 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn change(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let body = Change::parse(request.body())?;
     http::json(StatusCode::OK, &ctx.change_account(&request, &caller, body).await?)
 }
 
 async fn delete(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     match query::parameter(&request, "key")? {
         Some(id) => ctx.revoke_key(&caller, &id).await?,
         None => ctx.delete_account(&request, &caller, Farewell::parse(request.body())?).await?,

@@ -33,6 +33,8 @@ pub enum Code {
     WrongCredentials,
     /// The password is too short or too easy to guess.
     WeakPassword,
+    /// The keys of the team's identity provider cannot be had.
+    IssuerUnavailable,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -67,6 +69,16 @@ pub enum Code {
     ClaudeTimeout,
     /// Claude's API refused the deployment's key or billing.
     ClaudeMisconfigured,
+    /// The token is good, but there is no account behind it.
+    AccountRequired,
+    /// The deployment sells nothing: a variable for Stripe is missing.
+    BillingOff,
+    /// An event's signature does not fit.
+    InvalidSignature,
+    /// Stripe does not answer.
+    StripeUnavailable,
+    /// Stripe refused the deployment's key or what it asked for.
+    StripeMisconfigured,
     /// The database did not answer in time; nothing was started.
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
@@ -93,6 +105,7 @@ impl Code {
         Self::TokensOff,
         Self::WrongCredentials,
         Self::WeakPassword,
+        Self::IssuerUnavailable,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -110,6 +123,11 @@ impl Code {
         Self::ClaudeUnavailable,
         Self::ClaudeTimeout,
         Self::ClaudeMisconfigured,
+        Self::AccountRequired,
+        Self::BillingOff,
+        Self::InvalidSignature,
+        Self::StripeUnavailable,
+        Self::StripeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
         Self::TooBusy,
@@ -132,6 +150,7 @@ impl Code {
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
             Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
             Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
+            Self::IssuerUnavailable => ("issuer_unavailable", 503, "The identity provider is unavailable"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),
@@ -149,6 +168,11 @@ impl Code {
             Self::ClaudeUnavailable => ("claude_unavailable", 502, "Claude cannot be reached"),
             Self::ClaudeTimeout => ("claude_timeout", 504, "Claude took too long"),
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
+            Self::AccountRequired => ("account_required", 403, "This needs an account"),
+            Self::BillingOff => ("billing_off", 501, "Nothing is sold here"),
+            Self::InvalidSignature => ("invalid_signature", 400, "The signature does not fit"),
+            Self::StripeUnavailable => ("stripe_unavailable", 503, "Stripe is unavailable"),
+            Self::StripeMisconfigured => ("stripe_misconfigured", 502, "This deployment cannot use Stripe"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
             Self::TooBusy => ("too_busy", 503, "Too busy"),

@@ -1,6 +1,7 @@
 //! The signed cookie that knows an anonymous browser again.
 
-use super::{Keys, hex};
+use super::Keys;
+use crate::hex;
 
 /// The cookie's name.
 pub const COOKIE: &str = "purser_browser";
@@ -21,7 +22,7 @@ impl Browser {
         let known = cookie.and_then(|value| {
             let (id, tag) = value.split_once('.')?;
             uuid::Uuid::parse_str(id).ok()?;
-            keys.verifies(PURPOSE, id.as_bytes(), &decode_hex(tag)?).then(|| id.to_owned())
+            keys.verifies(PURPOSE, id.as_bytes(), &hex::decode(tag)?).then(|| id.to_owned())
         });
         let is_new = known.is_none();
         Self { id: known.unwrap_or_else(crate::ids::new_id), is_new }
@@ -29,7 +30,7 @@ impl Browser {
 
     /// The `Set-Cookie` value. A page of another site needs `SameSite=None`, which browsers take only over TLS.
     pub fn set_cookie(&self, keys: &Keys, is_https: bool, is_cross_site: bool) -> String {
-        let tag = hex(&keys.tag(PURPOSE, self.id.as_bytes()));
+        let tag = hex::encode(&keys.tag(PURPOSE, self.id.as_bytes()));
         let site = match (is_https, is_cross_site) {
             (true, true) => "; Secure; SameSite=None",
             (true, false) => "; Secure; SameSite=Lax",
@@ -37,13 +38,6 @@ impl Browser {
         };
         format!("{COOKIE}={}.{tag}; Path=/; Max-Age=31536000; HttpOnly{site}", self.id)
     }
-}
-
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
 #[cfg(test)]

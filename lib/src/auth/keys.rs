@@ -3,8 +3,8 @@
 
 use ring::{digest, hmac};
 
-use super::hex;
 use crate::config::Secret;
+use crate::hex;
 
 /// One or more secrets, the newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ impl Keys {
     /// Used for network and e-mail addresses, which are personal data and stay out of Redis. A new secret gives new
     /// digests.
     pub fn pseudonym(&self, purpose: &str, text: &str) -> String {
-        hex(&self.tag(purpose, text.as_bytes())[..16])
+        hex::encode(&self.tag(purpose, text.as_bytes())[..16])
     }
 }
 
 /// The name of a secret in token headers: nobody can tell the secret from it.
 pub(super) fn key_id(secret: &Secret) -> String {
-    hex(&tag(secret, "key-id", b"")[..4])
+    hex::encode(&tag(secret, "key-id", b"")[..4])
 }
 
 fn tag(secret: &Secret, purpose: &str, text: &[u8]) -> [u8; 32] {
@@ -66,7 +66,7 @@ fn equal(one: &[u8], other: &[u8]) -> bool {
 
 /// SHA-256 in hex: how secrets that are random anyway are stored.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+    hex::encode(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Who asks: the holder of a bearer token or a personal API key, or an anonymous browser on a network.
 
+mod algorithms;
 mod anonymous;
 mod api_key;
 mod caller;
-mod hs256;
+mod issuer;
 mod jwt;
 mod keys;
 mod refresh;
@@ -11,11 +12,10 @@ mod refresh;
 pub use anonymous::{Browser, COOKIE};
 pub use api_key::{ApiKey, PREFIX as API_KEY_PREFIX};
 pub use caller::{Caller, Credential, Kind};
+pub use issuer::Issuer;
 pub use jwt::{ACCESS_TTL_S, Verifier, access_token};
 pub use keys::Keys;
 pub use refresh::RefreshToken;
-
-use std::fmt::Write as _;
 
 use ring::rand::SecureRandom as _;
 
@@ -23,12 +23,5 @@ use ring::rand::SecureRandom as _;
 pub fn random_hex() -> Option<String> {
     let mut bytes = [0_u8; 32];
     ring::rand::SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Some(crate::hex::encode(&bytes))
 }

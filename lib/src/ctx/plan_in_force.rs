@@ -8,10 +8,11 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Ctx, admission::unavailable};
+use super::Ctx;
 use crate::{
     Code, Error,
     auth::{Caller, Credential},
+    books::unavailable,
     clock,
     config::plans::PlanId,
     limit::{Identity, Reading},
@@ -70,6 +71,14 @@ impl Ctx {
         let store = self.store().await?;
         let guard = guard(caller, Some(caller.plan.as_str()));
         Ok(guard.map_or_else(|| store.clone(), |guard| store.guarded(guard)))
+    }
+
+    /// Whether what the caller has shown still counts.
+    ///
+    /// # Errors
+    /// `session_revoked`, `limiter_unavailable`.
+    pub async fn check_credential(&self, caller: &Caller) -> Result<(), Error> {
+        self.plan_in_force(caller).await.map(drop)
     }
 
     async fn plan_in_force(&self, caller: &Caller) -> Result<Option<PlanId>, Error> {

@@ -32,7 +32,7 @@ pub use self::{
     error::LimitError,
     identity::Identity,
     memory::MemoryLimiter,
-    opening::{Opening, RunningCall},
+    opening::{Figures, Opening, RunningCall},
     policy::{Ask, MAX_EXACT, Policy},
     redis::RedisLimiter,
 };
@@ -207,6 +207,35 @@ impl Limiter {
             #[cfg(sqlite)]
             Self::Sqlite(sqlite) => sqlite.forget(hold, policies).await,
             Self::Memory(memory) => memory.forget(hold, policies),
+        }
+    }
+
+    /// What the accounts of budgets say, in their order: for a comparison with the ledger. Periods do not matter.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.figures(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.figures(budgets).await,
+            Self::Memory(memory) => memory.figures(budgets),
+        }
+    }
+
+    /// Forgets the accounts of budgets, so that nobody spends out of them until they are opened from the ledger. A new
+    /// epoch begins.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; doing it again is safe.
+    pub async fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.drop_accounts(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.drop_accounts(budgets).await,
+            Self::Memory(memory) => memory.drop_accounts(budgets),
         }
     }
 

@@ -145,6 +145,14 @@ pub(super) fn check_policies(policies: &[Policy]) -> Result<(), LimitError> {
     Ok(())
 }
 
+/// For what only budgets have.
+pub(super) fn check_budgets(policies: &[Policy]) -> Result<(), LimitError> {
+    match policies.iter().all(Policy::is_budget) {
+        true => check_policies(policies),
+        false => Err(LimitError::Invalid("only budgets have accounts")),
+    }
+}
+
 pub(super) fn check_money(number: i64) -> Result<(), LimitError> {
     if (0..=MAX_EXACT).contains(&number) {
         Ok(())

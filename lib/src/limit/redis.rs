@@ -1,11 +1,11 @@
 //! The limiter in Redis: one script, one round trip per operation. Both kinds of Redis run the same text.
 
 use super::{
-    Ask, Clock, Decision, Extension, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy, Reading,
-    Standing,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy,
+    Reading, Standing,
     decision::Verdict,
     identity::{Claim, Note, Refusal},
-    scripts::{EXTEND, FORGET, NOTE, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
+    scripts::{DROP, EXTEND, FIGURES, FORGET, NOTE, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
 };
 use crate::{
     cache::{Arg, Cache, CacheError, Reply},
@@ -120,6 +120,22 @@ impl RedisLimiter {
     pub(super) async fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
         let args = [self.clock_arg(), Arg::from(format!("{}:{}", hold.call_id, hold.hold_nanousd))];
         self.cache.eval(&FORGET, &self.keys(None, policies), &with(args, policies)).await?;
+        Ok(())
+    }
+
+    pub(super) async fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        let reply = self.cache.eval(&FIGURES, &self.keys(None, budgets), &with([self.clock_arg()], budgets)).await?;
+        let numbers = numbers(reply.list()?, 3 * budgets.len())?;
+        let figures = numbers.chunks_exact(3).map(|part| match part[0] {
+            1 => Figures::Open { spent_nanousd: part[1], held_nanousd: part[2] },
+            0 => Figures::Untouched,
+            _ => Figures::Lost,
+        });
+        Ok(figures.collect())
+    }
+
+    pub(super) async fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        self.cache.eval(&DROP, &self.keys(None, budgets), &with([self.clock_arg()], budgets)).await?;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
 mod api_keys;
+mod billing;
+mod billing_readings;
 mod budget_accounts;
 mod calls;
 mod carried;
@@ -12,6 +14,7 @@ mod error;
 mod export;
 mod guard;
 mod ledger_rows;
+mod ledger_sums;
 mod messages;
 mod migrate;
 mod postgres;
@@ -19,11 +22,14 @@ mod sessions;
 mod settlement;
 #[cfg(sqlite)]
 mod sqlite;
+mod turn_sql;
 mod usage_sums;
 mod users;
 mod value;
 
 pub use api_keys::{KEYS_MAX, StoredKey};
+pub use billing::BillingAccount;
+pub use billing_readings::{BillingReading, DueCheck, PlanInForce, TakenEvent, Ticket};
 pub use budget_accounts::{BudgetAccount, Scope};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
@@ -32,6 +38,7 @@ pub use error::{Constraint, StoreError};
 pub use export::Kept;
 pub use guard::{Guard, Shown};
 pub use ledger_rows::LedgerRow;
+pub use ledger_sums::LedgerSum;
 pub use messages::Message;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sessions::{NewSession, Rotated, Rotation, Session, Which};

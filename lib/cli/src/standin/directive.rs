@@ -16,6 +16,7 @@
 //! | `message_deltas=2` | an earlier `message_delta` with the usage up to then |
 //! | `text="…"` | the reply's words |
 //! | `deltas=N` | the text comes in N pieces |
+//! | `cite` | the text cites a page |
 //! | `thinking` | a thinking block with a signature, also where thinking was not asked for |
 //! | `tool` or `tool=NAME` | a call of the first or that tool; `tool_input="{…}"` is its input |
 //! | `web_search=N` | N server-side searches; the input grows by 1,000 tokens each while it runs |
@@ -27,6 +28,7 @@
 //! | `model_echo=ID` | the answer names that model |
 //! | `tokens=N` | output tokens |
 //! | `input=N`, `cache_read=N`, `cache_write_5m=N`, `cache_write_1h=N` | those token counts instead of the counted ones |
+//! | `bill_as=WORD` | the bill calls it so |
 //! | `speed=WORD`, `geo=WORD`, `tier=WORD` | what the usage reports |
 
 /// What goes wrong instead of an answer.
@@ -74,6 +76,7 @@ pub(crate) struct Say {
     pub(crate) text: Option<String>,
     pub(crate) deltas: Option<usize>,
     pub(crate) thinking: bool,
+    pub(crate) cite: bool,
     /// `Some("")` for the first tool.
     pub(crate) tool: Option<String>,
     pub(crate) tool_input: Option<String>,
@@ -92,6 +95,7 @@ pub(crate) struct Cost {
     pub(crate) cache_write_5m: Option<u64>,
     pub(crate) cache_write_1h: Option<u64>,
     pub(crate) web_searches: u64,
+    pub(crate) label: Option<String>,
     pub(crate) usage_growth: u64,
     pub(crate) cache_growth: u64,
     pub(crate) speed: Option<String>,
@@ -166,6 +170,7 @@ impl Directives {
             "text" => self.say.text = word(),
             "deltas" => self.say.deltas = Some(number(name, value)?),
             "thinking" => self.say.thinking = true,
+            "cite" => self.say.cite = true,
             "tool" => self.say.tool = word(),
             "tool_input" => self.say.tool_input = word(),
             "refusal" => self.say.refusal = word(),
@@ -178,6 +183,7 @@ impl Directives {
             "cache_write_5m" => self.cost.cache_write_5m = Some(number(name, value)?),
             "cache_write_1h" => self.cost.cache_write_1h = Some(number(name, value)?),
             "web_search" => self.cost.web_searches = number(name, value)?,
+            "bill_as" => self.cost.label = word(),
             "usage_growth" => self.cost.usage_growth = number(name, value)?,
             "cache_growth" => self.cost.cache_growth = number(name, value)?,
             "speed" => self.cost.speed = word(),

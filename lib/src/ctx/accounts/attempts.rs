@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 
 use super::super::{
     Ctx,
-    admission::unavailable,
     plan_in_force::{identity, plan_changed, revoked},
 };
 use crate::{
     Code, Error,
     auth::Caller,
+    books::unavailable,
     config::plans::{AUTH_ATTEMPTS, AUTH_WINDOW_S},
     http::{HeaderName, HeaderValue, Request},
     ids::CallId,

@@ -43,7 +43,7 @@ impl<'a> SignedIn<'a> {
     }
 }
 
-fn sign_in_first() -> Error {
+pub(super) fn sign_in_first() -> Error {
     Error::new(Code::InvalidToken, "Sign in first: this needs `Authorization: Bearer ACCESS_TOKEN`.")
 }
 

@@ -8,7 +8,6 @@ use crate::{
     account::{Change, Farewell},
     auth::{Caller, Credential},
     clock,
-    config::plans::PlanId,
     ctx::plan_in_force::revoked,
     http::Request,
     ids,
@@ -75,20 +74,15 @@ impl Ctx {
         Ok(user_json(&User { email, ..user }))
     }
 
-    /// Deletes the account and all that is personal. What its calls cost stays in the ledger, under a key that leads
-    /// to nobody.
+    /// Deletes the account and all that is personal, and ends its subscription at once. What its calls cost stays in
+    /// the ledger, under a key that leads to nobody.
     ///
     /// # Errors
-    /// `wrong_credentials`, `conflict` while a subscription is paid for, `limit_exceeded`, `forbidden`,
+    /// `wrong_credentials`, `stripe_*` where the subscription cannot be ended now, `limit_exceeded`, `forbidden`,
     /// `session_revoked`, `too_busy`, `store_unavailable`.
     pub async fn delete_account(&self, request: &Request, caller: &Caller, body: Farewell) -> Result<(), Error> {
         let user = self.confirmed(request, caller, body.password).await?;
-        if user.plan != PlanId::Free.as_str() && user.stripe_customer_id.is_some() {
-            return Err(Error::new(
-                Code::Conflict,
-                "End your subscription first: whoever has no account could not end it any more.",
-            ));
-        }
+        self.end_billing(&user.id).await?;
         let store = self.store_of(caller).await?;
         let nobody = format!("gone:{}", ids::new_id());
         if !self.time("store", store.delete_user(&user.id, &user.password, &nobody)).await? {

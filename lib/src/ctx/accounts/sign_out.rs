@@ -1,13 +1,11 @@
 //! Signing out: from the next request on, for access tokens too.
 
-use super::{
-    super::{Ctx, admission::unavailable},
-    ENDED_TTL_MS,
-};
+use super::{super::Ctx, ENDED_TTL_MS};
 use crate::{
     Code, Error,
     account::Refresh,
     auth::{Caller, Credential, RefreshToken},
+    books::unavailable,
     clock,
     ctx::plan_in_force::revoked,
     http::{self, Request, header},
@@ -47,7 +45,7 @@ impl Ctx {
             let leaver = self.refresher(request, body).await?;
             return self.end(&leaver, leaving, self.store().await?).await;
         }
-        let caller = self.caller(request)?;
+        let caller = self.caller(request).await?;
         match (&caller.credential, &leaving) {
             (Credential::Session { id, .. }, _) => {
                 self.clear_refresh_cookie(request);

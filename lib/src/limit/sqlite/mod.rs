@@ -11,9 +11,11 @@ use std::{
 use rusqlite::{Transaction, TransactionBehavior, params};
 
 use self::identities::{note, refusal};
-use self::rows::{begin_epoch, epoch, give_back, insert, load, make_tables, marker, open_account, remember, sweep};
+use self::rows::{
+    begin_epoch, drop_accounts, epoch, give_back, insert, load, make_tables, marker, open_account, remember, sweep,
+};
 use super::{
-    Ask, Clock, Decision, Extension, Identity, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
     algebra::{self, Account, Call},
     decision::Verdict,
     identity::{Claim, Note},
@@ -65,6 +67,20 @@ impl SqliteLimiter {
             policies.iter().filter(|policy| policy.is_budget()).try_for_each(|policy| give_back(tx, policy, &call_id))
         })
         .await
+    }
+
+    pub(super) async fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        let budgets = budgets.to_vec();
+        self.write(move |tx, now| {
+            let epoch_ms = epoch(tx)?.unwrap_or(now);
+            budgets.iter().map(|policy| Ok(load(tx, policy, now)?.figures(policy, epoch_ms))).collect()
+        })
+        .await
+    }
+
+    pub(super) async fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        let budgets = budgets.to_vec();
+        self.write(move |tx, now| drop_accounts(tx, &budgets, now)).await
     }
 
     pub(super) async fn note(&self, new: Note) -> Result<(), LimitError> {

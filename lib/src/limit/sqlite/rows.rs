@@ -65,6 +65,16 @@ pub(super) fn begin_epoch(tx: &Transaction<'_>, now: i64) -> Result<i64, rusqlit
     Ok(epoch(tx)?.unwrap_or(now))
 }
 
+/// Forgets accounts, and begins to remember anew.
+pub(super) fn drop_accounts(tx: &Transaction<'_>, budgets: &[Policy], now: i64) -> Result<(), rusqlite::Error> {
+    tx.prepare("insert or replace into limit_epoch (only_row, epoch_ms) values (1, ?1)")?.execute([now])?;
+    for policy in budgets {
+        tx.prepare("delete from limit_budgets where account = ?1")?.execute([policy.account()])?;
+        tx.prepare("delete from limit_entries where account = ?1")?.execute([policy.account()])?;
+    }
+    Ok(())
+}
+
 /// Makes a budget's account if it is not there.
 pub(super) fn open_account(tx: &Transaction<'_>, policy: &Policy, spent: i64, now: i64) -> Result<(), rusqlite::Error> {
     let Policy::Budget { resets_at_ms, .. } = policy else { return Ok(()) };
