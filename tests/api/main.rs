@@ -12,6 +12,7 @@ mod chat_files;
 mod chat_tools;
 mod conversations;
 mod durability;
+mod elastic;
 mod hang_ups;
 mod health;
 mod isolation;

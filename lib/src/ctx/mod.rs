@@ -7,6 +7,8 @@ mod billing;
 mod client_wire;
 mod closing;
 mod count_tokens;
+mod elastic;
+mod growth;
 mod handles;
 mod limit_headers;
 mod offer;
