@@ -10,6 +10,7 @@ use crate::prices::Prices;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plans {
     auth: Auth,
+    count_tokens: CountTokens,
     plan: BTreeMap<String, Plan>,
 }
 
@@ -17,6 +18,13 @@ pub(crate) struct Plans {
 #[serde(deny_unknown_fields)]
 struct Auth {
     attempts: u64,
+    window_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CountTokens {
+    requests: u64,
     window_s: u64,
 }
 
@@ -34,8 +42,16 @@ struct Plan {
     hang_up: String,
     budget_day_usd: Option<String>,
     budget_month_usd: Option<String>,
+    plan_budget_day_usd: Option<String>,
+    plan_budget_month_usd: Option<String>,
     #[serde(default)]
     past_due_grace_days: i64,
+}
+
+impl Plan {
+    fn budgets(&self) -> [&Option<String>; 4] {
+        [&self.budget_day_usd, &self.budget_month_usd, &self.plan_budget_day_usd, &self.plan_budget_month_usd]
+    }
 }
 
 const PLANS: [(&str, &str); 3] = [("anonymous", "Anonymous"), ("free", "Free"), ("pro", "Pro")];
@@ -45,6 +61,9 @@ pub(crate) fn parse(text: &str, prices: &Prices) -> Result<Plans, String> {
     let plans: Plans = toml::from_str(text).map_err(|error| format!("plans.toml: {error}"))?;
     if plans.auth.window_s == 0 {
         return Err("plans.toml: auth has no window".to_owned());
+    }
+    if plans.count_tokens.window_s == 0 {
+        return Err("plans.toml: count_tokens has no window".to_owned());
     }
     for (name, _) in PLANS {
         let plan = plans.plan.get(name).ok_or_else(|| format!("plans.toml: plan {name} is missing"))?;
@@ -82,8 +101,7 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
             return Err(format!("model {name} cannot answer with default_max_tokens"));
         }
     }
-    nanousd(plan.budget_day_usd.as_deref())?;
-    nanousd(plan.budget_month_usd.as_deref()).map(drop)
+    plan.budgets().into_iter().try_for_each(|budget| nanousd(budget.as_deref()).map(drop))
 }
 
 /// USD as decimal text in nanodollars.
@@ -99,12 +117,13 @@ fn nanousd(text: Option<&str>) -> Result<Option<i64>, String> {
 pub(crate) fn generate(plans: &Plans) -> String {
     let rows = PLANS.iter().filter_map(|(name, variant)| {
         let plan = plans.plan.get(*name)?;
+        let mut budgets = plan.budgets().into_iter().map(|budget| nanousd(budget.as_deref()).ok().flatten());
         let hang_up = if plan.hang_up == "stop" { "Stop" } else { "Finish" };
         Some(format!(
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
              max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
-             budget_day_nanousd: {:?}, budget_month_nanousd: {:?}, \
-             past_due_grace_days: {} }},\n",
+             budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, \
+             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, past_due_grace_days: {} }},\n",
             plan.requests,
             plan.window_s,
             plan.in_flight,
@@ -113,8 +132,10 @@ pub(crate) fn generate(plans: &Plans) -> String {
             plan.max_tokens,
             plan.default_max_tokens,
             plan.input_tokens_max,
-            nanousd(plan.budget_day_usd.as_deref()).ok()?,
-            nanousd(plan.budget_month_usd.as_deref()).ok()?,
+            budgets.next()?,
+            budgets.next()?,
+            budgets.next()?,
+            budgets.next()?,
             plan.past_due_grace_days,
         ))
     });
@@ -123,9 +144,15 @@ pub(crate) fn generate(plans: &Plans) -> String {
          /// Attempts to sign up or in, by network and by account separately.\n\
          pub const AUTH_ATTEMPTS: u64 = {};\n\
          /// The window of [`AUTH_ATTEMPTS`], in seconds.\n\
-         pub const AUTH_WINDOW_S: u64 = {};\n",
+         pub const AUTH_WINDOW_S: u64 = {};\n\
+         /// Requests to count tokens, by caller.\n\
+         pub const COUNT_TOKENS_REQUESTS: u64 = {};\n\
+         /// The window of [`COUNT_TOKENS_REQUESTS`], in seconds.\n\
+         pub const COUNT_TOKENS_WINDOW_S: u64 = {};\n",
         rows.collect::<String>(),
         plans.auth.attempts,
         plans.auth.window_s,
+        plans.count_tokens.requests,
+        plans.count_tokens.window_s,
     )
 }

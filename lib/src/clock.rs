@@ -19,6 +19,35 @@ pub fn day_utc(time_ms: i64) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }
 
+/// A calendar period in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From the first midnight of a month to that of the next.
+    Month,
+}
+
+/// When the period around a time begins and when it ends: the end is the first moment of the next one.
+pub fn period_utc(period: Period, time_ms: i64) -> (i64, i64) {
+    const DAY_MS: i64 = 86_400_000;
+    let day = time_ms.div_euclid(DAY_MS);
+    if period == Period::Day {
+        return (day * DAY_MS, (day + 1) * DAY_MS);
+    }
+    let date = time::OffsetDateTime::from_unix_timestamp(time_ms.div_euclid(1_000))
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
+        .date();
+    let first = day - i64::from(date.day() - 1);
+    (first * DAY_MS, (first + i64::from(date.month().length(date.year()))) * DAY_MS)
+}
+
+/// A time as RFC 3339 text in UTC, to the second.
+pub fn rfc3339_utc(time_ms: i64) -> String {
+    let second = time_ms.div_euclid(1_000).rem_euclid(86_400);
+    format!("{}T{:02}:{:02}:{:02}Z", day_utc(time_ms), second / 3_600, second / 60 % 60, second % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +57,21 @@ mod tests {
         assert_eq!(day_utc(1_795_564_799_999), "2026-11-24");
         assert_eq!(day_utc(1_795_564_800_000), "2026-11-25");
         assert_eq!(day_utc(0), "1970-01-01");
+    }
+
+    #[test]
+    fn periods_follow_the_calendar() {
+        let spans = |period, time_ms| {
+            let (start, end) = period_utc(period, time_ms);
+            [start, end].map(rfc3339_utc)
+        };
+        let now = 1_795_564_799_999;
+        assert_eq!(spans(Period::Day, now), ["2026-11-24T00:00:00Z", "2026-11-25T00:00:00Z"]);
+        assert_eq!(spans(Period::Day, now + 1), ["2026-11-25T00:00:00Z", "2026-11-26T00:00:00Z"]);
+        assert_eq!(spans(Period::Month, now), ["2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"]);
+        let leap = 1_709_164_800_000;
+        assert_eq!(spans(Period::Month, leap), ["2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"]);
+        assert_eq!(spans(Period::Month, leap + 86_400_000), ["2024-03-01T00:00:00Z", "2024-04-01T00:00:00Z"]);
+        assert_eq!(rfc3339_utc(now), "2026-11-24T23:59:59Z");
     }
 }

@@ -67,6 +67,24 @@ pub const CLAUDE_MODELS: Var = var(
     "CLAUDE_MODELS",
     "Comma-separated models that this deployment may use; every model that a plan names if absent.",
 );
+/// The deployment's budget.
+pub const CLAUDE_BUDGET_DAY_USD: Var =
+    var("CLAUDE_BUDGET_DAY_USD", "Most that all calls together may cost in a UTC day, such as 25; no limit if absent.");
+/// The deployment's budget.
+pub const CLAUDE_BUDGET_MONTH_USD: Var = var(
+    "CLAUDE_BUDGET_MONTH_USD",
+    "Most that all calls together may cost in a UTC month, such as 500; no limit if absent.",
+);
+/// Budgets of plans.
+pub const PLAN_BUDGETS_USD: Var = var(
+    "PLAN_BUDGETS_USD",
+    "Budgets of plans over those of lib/plans.toml: PLAN.user-day, user-month (each caller), plan-day, plan-month (all together), such as free.user-day=0.50,anonymous.plan-day=2.",
+);
+/// Age of a dead call.
+pub const RECONCILE_AFTER_S: Var = var(
+    "RECONCILE_AFTER_S",
+    "Seconds after which a call that nobody has settled counts as dead and is settled at its ceiling; 300 if absent: the longest a function may run.",
+);
 /// Stripe's key.
 pub const STRIPE_SECRET_KEY: Var =
     secret("STRIPE_SECRET_KEY", "Stripe's secret or restricted key, sk_… or rk_…; without it nothing is sold.");
@@ -103,7 +121,12 @@ pub const TRUST_PROXY: Var = var(
 );
 /// Admin secret.
 pub const ADMIN_SECRET: Var =
-    secret("ADMIN_SECRET", "Bearer secret of GET /api/health?deep=1; without it the deep check is off.");
+    secret("ADMIN_SECRET", "Bearer secret of GET /api/cron/health; without it the deep check is off.");
+/// Cron secret.
+pub const CRON_SECRET: Var = secret(
+    "CRON_SECRET",
+    "Bearer secret of GET /api/cron/reconcile, which Vercel's cron sends by itself; without it cron is off.",
+);
 /// Port of `purser serve`.
 pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");
 /// Deployment stage.
@@ -136,6 +159,10 @@ pub const VARS: &[&Var] = &[
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,
     &CLAUDE_MODELS,
+    &CLAUDE_BUDGET_DAY_USD,
+    &CLAUDE_BUDGET_MONTH_USD,
+    &PLAN_BUDGETS_USD,
+    &RECONCILE_AFTER_S,
     &STRIPE_SECRET_KEY,
     &STRIPE_WEBHOOK_SECRET,
     &STRIPE_PRICE_PRO,
@@ -146,6 +173,7 @@ pub const VARS: &[&Var] = &[
     &ALLOWED_ORIGINS,
     &TRUST_PROXY,
     &ADMIN_SECRET,
+    &CRON_SECRET,
     &PORT,
     &VERCEL_ENV,
     &VERCEL,

@@ -12,6 +12,7 @@
 //! | [`limit`] | windows, holds and budgets, taken all or nothing in one atomic step |
 //! | [`store`] | Postgres and SQLite under one SQL text: conversations, messages, the ledger |
 //! | [`claude`] | the Messages API: requests, event streams, usage |
+//! | [`books`] | the ledger and its copies: closing calls, finding dead ones, opening what was lost, comparing |
 //! | [`cost`] | prices, exact cost, usage hashes |
 //! | [`billing`] | the plan that is paid for: Stripe's word, written down and in force |
 //! | [`stripe`] | Stripe's API: customers, Checkout, subscriptions, signed events |
@@ -25,6 +26,7 @@
 pub mod account;
 pub mod auth;
 pub mod billing;
+pub mod books;
 pub mod cache;
 pub mod chat;
 pub mod claude;

@@ -10,7 +10,7 @@ use purser::{
 use purser_tests::services;
 use tokio::task::JoinSet;
 
-use crate::rig::{PATIENT, Rig, SqliteFile, budget, in_flight, window};
+use crate::rig::{PATIENT, Rig, SqliteFile, budget_from_now, in_flight, open, standings, window};
 
 /// How many of 64 simultaneous asks are admitted, each on the limiter of its turn.
 async fn admitted(limiters: &[Limiter], policies: &[Policy], hold_nanousd: i64) -> usize {
@@ -20,7 +20,14 @@ async fn admitted(limiters: &[Limiter], policies: &[Policy], hold_nanousd: i64) 
         let (limiter, policies) = (limiters[i % limiters.len()].clone(), policies.clone());
         asks.spawn(async move {
             let call_id = CallId::new();
-            let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd, hold_ttl_ms: 60_000 };
+            let ask = Ask {
+                call_id: &call_id,
+                identity: None,
+                policies: &policies,
+                hold_nanousd,
+                slot_ttl_ms: 60_000,
+                hold_ttl_ms: 60_000,
+            };
             limiter.reserve(&ask).await.unwrap().is_admitted()
         });
     }
@@ -31,9 +38,10 @@ async fn ten_of_64_pass(name: &str, limiters: &[Limiter]) {
     let windows = [window("requests", 10, 3_600_000), window("roomy", 100, 3_600_000)];
     assert_eq!(admitted(limiters, &windows, 0).await, 10, "{name}: window");
     assert_eq!(admitted(limiters, &[in_flight("running", 10)], 0).await, 10, "{name}: in flight");
-    let money = [budget("day", 1_000), budget("month", 1_059)];
+    let money = [budget_from_now("day", 1_000), budget_from_now("month", 1_059)];
+    open(&limiters[0], &money).await;
     assert_eq!(admitted(limiters, &money, 100).await, 10, "{name}: budget");
-    let left = limiters[0].peek(&windows).await.unwrap();
+    let left = standings(limiters[0].peek(&windows).await.unwrap());
     assert_eq!((left[0].remaining, left[1].remaining), (0, 90), "{name}: refused asks took nothing");
 }
 
@@ -63,7 +71,8 @@ async fn several_connections_to_one_redis_share_its_limits() {
 async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
     for rig in Rig::all().await {
         let (limiter, call_id) = (rig.by_store_clock(), CallId::new());
-        let policies: Arc<[Policy]> = Arc::new([budget("day", 1_000), window("requests", 10, 3_600_000)]);
+        let policies: Arc<[Policy]> = Arc::new([budget_from_now("day", 1_000), window("requests", 10, 3_600_000)]);
+        open(&limiter, &policies).await;
         let mut tasks = JoinSet::new();
         for _ in 0..16 {
             let (limiter, call_id, policies) = (limiter.clone(), call_id.clone(), policies.clone());
@@ -73,6 +82,7 @@ async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
                     identity: None,
                     policies: &policies,
                     hold_nanousd: 100,
+                    slot_ttl_ms: 60_000,
                     hold_ttl_ms: 60_000,
                 };
                 assert!(limiter.reserve(&ask).await.unwrap().is_admitted());
@@ -80,7 +90,7 @@ async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
             });
         }
         tasks.join_all().await;
-        let left = limiter.peek(&policies).await.unwrap();
+        let left = standings(limiter.peek(&policies).await.unwrap());
         assert_eq!((left[0].remaining, left[1].remaining), (930, 9), "{}", rig.name);
     }
 }

@@ -3,8 +3,10 @@
 
 mod budgets;
 mod concurrency;
+mod extending;
 mod hashes;
 mod identities;
+mod lost;
 mod official_client;
 mod outages;
 mod private_redis;

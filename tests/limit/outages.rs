@@ -22,7 +22,7 @@ use tokio::{
 
 use crate::{
     private_redis::PrivateRedis,
-    rig::{PATIENT, budget, window},
+    rig::{PATIENT, budget_from_now, open, window},
 };
 
 async fn ping(cache: &Cache) -> Result<Reply, CacheError> {
@@ -34,8 +34,15 @@ fn pong() -> Result<Reply, CacheError> {
 }
 
 async fn reserve(limiter: &Limiter) -> Result<bool, LimitError> {
-    let (call_id, policies) = (CallId::new(), [window("requests", 2, 3_600_000), budget("day", 100)]);
-    let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd: 1, hold_ttl_ms: 60_000 };
+    let (call_id, policies) = (CallId::new(), [window("requests", 2, 3_600_000)]);
+    let ask = Ask {
+        call_id: &call_id,
+        identity: None,
+        policies: &policies,
+        hold_nanousd: 1,
+        slot_ttl_ms: 60_000,
+        hold_ttl_ms: 60_000,
+    };
     Ok(limiter.reserve(&ask).await?.is_admitted())
 }
 
@@ -157,7 +164,8 @@ async fn an_operation_is_one_round_trip_once_the_script_is_known() {
     let double = UpstashDouble::start(&redis.url()).await.unwrap();
     let cache = Cache::upstash(double.url(), double.token(), "").unwrap().with_deadline(PATIENT);
     let (limiter, call_id) = (Limiter::redis(cache), CallId::new());
-    let policies = [window("requests", 100, 3_600_000), budget("day", 100)];
+    let policies = [window("requests", 100, 3_600_000), budget_from_now("day", 100)];
+    open(&limiter, &policies).await;
     let mut trips = Vec::new();
     for _ in 0..2 {
         let before = double.requests();

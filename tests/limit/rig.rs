@@ -12,7 +12,7 @@ use std::{
 use purser::{
     cache::Cache,
     ids::CallId,
-    limit::{Ask, Clock, Decision, Limiter, Policy, Standing},
+    limit::{Ask, Clock, Decision, Limiter, Opening, Policy, Reading, Standing},
     sqlite::Sqlite,
 };
 use purser_tests::{services, upstash::UpstashDouble};
@@ -113,7 +113,14 @@ impl Rig {
 
     pub(crate) async fn ask_as(&self, call_id: &CallId, policies: &[Policy], hold_nanousd: i64) -> Decision {
         let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
-        let ask = Ask { call_id, identity: None, policies, hold_nanousd, hold_ttl_ms };
+        let ask = Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms };
+        self.limiter.reserve(&ask).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// Asks with a slot that lives shorter than the hold.
+    pub(crate) async fn ask_for(&self, call_id: &CallId, policies: &[Policy], hold: i64, slot_ttl_ms: u64) -> Decision {
+        let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
+        let ask = Ask { call_id, identity: None, policies, hold_nanousd: hold, slot_ttl_ms, hold_ttl_ms };
         self.limiter.reserve(&ask).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
@@ -131,7 +138,7 @@ impl Rig {
     }
 
     pub(crate) async fn peek(&self, policies: &[Policy]) -> Vec<Standing> {
-        self.limiter.peek(policies).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+        standings(self.limiter.peek(policies).await.unwrap_or_else(|error| panic!("{}: {error}", self.name)))
     }
 
     /// Remaining and reset of one policy.
@@ -162,6 +169,22 @@ impl Rig {
     }
 }
 
+/// Opens budgets of which the ledger knows nothing.
+pub(crate) async fn open(limiter: &Limiter, policies: &[Policy]) {
+    for policy in policies.iter().filter(|policy| policy.is_budget()) {
+        let opening = Opening { policy: policy.clone(), settled_nanousd: 0, settling: Vec::new(), running: Vec::new() };
+        limiter.open(&opening).await.unwrap();
+    }
+}
+
+/// The standings of a look that nothing kept from being had.
+pub(crate) fn standings(reading: Reading) -> Vec<Standing> {
+    match reading {
+        Reading::Standings(standings) => standings,
+        other => panic!("{other:?}"),
+    }
+}
+
 pub(crate) async fn redis_connection() -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(services::redis_url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
@@ -189,7 +212,7 @@ async fn dump_sqlite(file: &SqliteFile) -> Vec<String> {
     let db = file.open();
     let rows = db.run(|connection| {
         let mut lines = Vec::new();
-        for table in ["limit_entries", "limit_budgets", "limit_calls", "limit_identities"] {
+        for table in ["limit_entries", "limit_budgets", "limit_identities", "limit_markers"] {
             let mut statement = connection.prepare(&format!("select * from {table}"))?;
             let columns = statement.column_count();
             let mut rows = statement.query([])?;
@@ -207,10 +230,19 @@ pub(crate) fn window(name: &str, limit: u64, window_ms: u64) -> Policy {
     Policy::Window { name: name.to_owned(), subject: "user:1".to_owned(), limit, window_ms }
 }
 
-/// Resets ten minutes after the start.
+/// Begins with the tests and resets ten minutes later.
 pub(crate) fn budget(name: &str, limit_nanousd: i64) -> Policy {
-    let resets_at_ms = START_MS + 600_000;
-    Policy::Budget { name: name.to_owned(), subject: "user:1:2027-01".to_owned(), limit_nanousd, resets_at_ms }
+    budget_of("user:1:2027-01", name, limit_nanousd, START_MS)
+}
+
+pub(crate) fn budget_of(subject: &str, name: &str, limit_nanousd: i64, starts_at_ms: i64) -> Policy {
+    let (name, subject) = (name.to_owned(), subject.to_owned());
+    Policy::Budget { name, subject, limit_nanousd, starts_at_ms, resets_at_ms: starts_at_ms + 600_000 }
+}
+
+/// A budget whose period is on by the wall clock.
+pub(crate) fn budget_from_now(name: &str, limit_nanousd: i64) -> Policy {
+    budget_of("user:1:now", name, limit_nanousd, purser::clock::now_ms() - 1_000)
 }
 
 pub(crate) fn in_flight(name: &str, limit: u64) -> Policy {

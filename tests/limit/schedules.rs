@@ -11,7 +11,7 @@ use purser::{
 use purser_tests::services;
 use tokio::runtime::Runtime;
 
-use crate::rig::{HOLD_MS, Rig, budget, in_flight, window};
+use crate::rig::{HOLD_MS, Rig, budget, in_flight, open, window};
 
 fn cases(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
@@ -37,6 +37,7 @@ async fn follow(rig: &Rig, policy: Policy, pauses: &[i64]) -> Vec<i64> {
         rig.at(rig.now() + pause);
         match rig.ask(&policies, 0).await.1 {
             Decision::Admitted { .. } => {}
+            Decision::Obstructed(obstacle) => panic!("{}: {obstacle:?}", rig.name),
             Decision::Refused { retry_after_ms, standings, .. } => {
                 let wait = i64::try_from(retry_after_ms.unwrap()).unwrap();
                 assert_eq!(standings[0].reset_ms, retry_after_ms, "{}", rig.name);
@@ -102,6 +103,7 @@ async fn play(rig: &Rig, steps: &[Step], subject: &str) -> Vec<String> {
         budget("month", 1_500),
     ]
     .map(|policy| fresh(policy, subject));
+    open(&rig.limiter, &policies).await;
     let mut calls: Vec<(CallId, Vec<Policy>, i64)> = Vec::new();
     let mut answers = Vec::new();
     for step in steps {

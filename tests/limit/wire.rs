@@ -6,7 +6,9 @@ use purser::{
 };
 use purser_tests::{services, upstash::UpstashDouble};
 
-use crate::rig::{PATIENT, Rig, budget, in_flight, redis_connection, redis_keys, window};
+use crate::rig::{
+    PATIENT, Rig, budget, budget_from_now, budget_of, in_flight, open, redis_connection, redis_keys, window,
+};
 
 async fn both() -> (UpstashDouble, [Cache; 2]) {
     let prefix = format!("{}:", services::unique("wire"));
@@ -78,7 +80,13 @@ async fn a_transaction_over_rest_runs_as_a_whole_or_not_at_all() {
 async fn every_key_of_the_limiter_expires_by_itself() {
     let prefix = format!("{}:", services::unique("limit"));
     let limiter = Limiter::redis(Cache::tcp(&services::redis_url(), &prefix).unwrap().with_deadline(PATIENT));
-    let policies = [window("requests", 9, 1_000), in_flight("running", 9), budget("day", 1_000), budget("month", 900)];
+    let policies = [
+        window("requests", 9, 1_000),
+        in_flight("running", 9),
+        budget_from_now("day", 1_000),
+        budget_from_now("month", 900),
+    ];
+    open(&limiter, &policies).await;
     let mut calls = Vec::new();
     for hold_nanousd in [0, 10, 20, 30] {
         let call_id = purser::ids::CallId::new();
@@ -87,6 +95,7 @@ async fn every_key_of_the_limiter_expires_by_itself() {
             identity: None,
             policies: &policies,
             hold_nanousd,
+            slot_ttl_ms: 60_000,
             hold_ttl_ms: 60_000,
         };
         assert!(limiter.reserve(&ask).await.unwrap().is_admitted());
@@ -95,10 +104,13 @@ async fn every_key_of_the_limiter_expires_by_itself() {
     limiter.settle(&calls[0], &policies, 7).await.unwrap();
     limiter.settle(&calls[1], &policies, 7).await.unwrap();
     limiter.release(&calls[2], &policies).await.unwrap();
-    // One that was never reserved, in a budget that nobody has touched.
-    limiter.settle(&purser::ids::CallId::new(), &[budget("late", 5)], 7).await.unwrap();
+    // One that was never reserved, in a budget that nobody has touched and that began after the memory did.
+    limiter
+        .settle(&purser::ids::CallId::new(), &[budget_of("s", "late", 5, i64::from(u32::MAX) * 1_000)], 7)
+        .await
+        .unwrap();
     let keys = redis_keys(&prefix).await;
-    assert_eq!(keys.len(), 2 + 2 * 2 + 1 + 4, "{keys:?}");
+    assert_eq!(keys.len(), 2 + 2 * 2 + 1 + 4 + 1, "{keys:?}");
     let mut connection = redis_connection().await;
     for key in keys {
         let ttl_ms: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();

@@ -40,7 +40,8 @@ impl Engine {
     pub(crate) fn open(self, url: &str) -> Store {
         match self {
             Self::Sqlite => Store::sqlite(Sqlite::open(url.as_ref()).unwrap()),
-            _ => Store::postgres(url, options(8)).unwrap(),
+            // Patient: a busy machine must not look like a fault.
+            _ => Store::postgres(url, PostgresOptions { wait_max: Duration::from_secs(20), ..options(8) }).unwrap(),
         }
     }
 

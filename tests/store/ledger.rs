@@ -12,7 +12,7 @@ fn settlement(call_id: &str, cost_nanousd: i64) -> Settlement {
     Settlement {
         call_id: call_id.to_owned(),
         owner: "ann".to_owned(),
-        outcome: "completed",
+        outcome: "completed".to_owned(),
         source: Source::Provider,
         model: None,
         usage: Usage { input_tokens: 3, output_tokens: 4_000_000_000, ..Usage::default() },

@@ -7,6 +7,7 @@
 )]
 
 mod billing;
+mod budgets;
 mod catalogue;
 mod engines;
 mod ledger;

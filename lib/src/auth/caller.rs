@@ -66,8 +66,17 @@ impl Caller {
     }
 
     /// The account's id, or whatever else the token calls its subject.
-    pub fn subject(&self) -> &str {
+    pub fn account_id(&self) -> &str {
         self.id.as_str().strip_prefix("user:").unwrap_or_default()
+    }
+
+    /// Whose budgets and windows: the user, or the network of somebody who has not signed in, since a new browser is
+    /// easily had.
+    pub fn subject(&self) -> &str {
+        match &self.kind {
+            Kind::User => self.id.as_str(),
+            Kind::Anonymous { network, .. } => network,
+        }
     }
 
     /// A caller without a token.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::usage::Usage;
+use crate::{limit::Standing, usage::Usage};
 
 /// `Accept: application/json`.
 #[derive(Clone, Debug, Serialize)]
@@ -64,12 +64,18 @@ pub fn usage_json(usage: &Usage) -> Value {
     })
 }
 
-/// Limits: policy, limit, what remains, and the seconds until more is there (rounded up).
-pub fn limits_json<'a>(limits: impl Iterator<Item = (&'a str, u64, u64, Option<u64>)>) -> Value {
+/// Limits: policy, limit, what remains, and the seconds until more is there (rounded up). A budget's are nanodollars,
+/// and its `unit` says so.
+pub fn limits_json<'a>(limits: impl Iterator<Item = &'a Standing>) -> Value {
     limits
-        .map(|(policy, limit, remaining, reset_ms)| {
-            let reset_s = reset_ms.map(|ms| ms.div_ceil(1_000));
-            json!({ "policy": policy, "limit": limit, "remaining": remaining, "reset_s": reset_s })
+        .map(|one| {
+            let reset_s = one.reset_ms.map(|ms| ms.div_ceil(1_000));
+            let mut told =
+                json!({ "policy": one.policy, "limit": one.limit, "remaining": one.remaining, "reset_s": reset_s });
+            if one.is_money {
+                told["unit"] = json!("nanousd");
+            }
+            told
         })
         .collect()
 }

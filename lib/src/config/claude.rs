@@ -12,7 +12,12 @@ pub struct Claude {
     pub base_url: String,
     /// Models that this deployment may use; `None` means every model that a plan names.
     pub models: Option<Vec<String>>,
+    /// Age at which a call that nobody has settled counts as dead, in milliseconds: no function lives so long.
+    pub dead_after_ms: u64,
 }
+
+/// The platform's `maxDuration` in vercel.json.
+const FUNCTION_MAX_S: u64 = 300;
 
 impl Claude {
     /// Reads the variables and checks that every listed model has a price.
@@ -35,7 +40,14 @@ impl Claude {
                 ));
             }
         }
+        let dead_after_s = match env::get(&env::RECONCILE_AFTER_S) {
+            None => FUNCTION_MAX_S,
+            Some(text) => text.parse().ok().filter(|seconds| (1..=86_400).contains(seconds)).ok_or_else(|| {
+                ConfigError::malformed(&env::RECONCILE_AFTER_S, "a number of seconds from 1 to 86400")
+            })?,
+        };
         Ok(Self {
+            dead_after_ms: dead_after_s * 1_000,
             api_key: env::first(&[&env::CLAUDE_API_KEY, &env::ANTHROPIC_API_KEY]).map(Secret::new),
             base_url: base_url.trim_end_matches('/').to_owned(),
             models,

@@ -4,6 +4,7 @@
 mod secret;
 
 pub mod auth;
+pub mod budgets;
 pub mod cache;
 pub mod claude;
 pub mod database;
@@ -28,6 +29,8 @@ pub struct Config {
     pub cache: Option<cache::Cache>,
     /// Claude's API.
     pub claude: claude::Claude,
+    /// What may be spent.
+    pub budgets: budgets::Budgets,
     /// Stripe, if there is a key.
     pub stripe: Option<stripe::Stripe>,
     /// Tokens and cookies.
@@ -70,6 +73,7 @@ impl Config {
             database,
             cache,
             claude: claude::Claude::from_env()?,
+            budgets: budgets::Budgets::from_env()?,
             stripe: stripe::Stripe::from_env()?,
             auth,
             edge: edge::Edge::from_env()?,

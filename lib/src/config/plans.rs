@@ -48,13 +48,22 @@ pub struct Plan {
     pub input_tokens_max: u64,
     /// What becomes of a call whose client leaves.
     pub hang_up: HangUp,
-    /// Most money a day and caller; `None` is no budget, zero is none to spend.
-    pub budget_day_nanousd: Option<i64>,
-    /// Most money a month and caller.
-    pub budget_month_nanousd: Option<i64>,
+    /// Most money of one caller.
+    pub budget: Budget,
+    /// Most money of all callers of the plan together.
+    pub plan_budget: Budget,
     /// How long a subscription whose payment failed keeps the plan, in days from its oldest open invoice; zero is not
     /// at all.
     pub past_due_grace_days: i64,
+}
+
+/// Most money of a calendar period (UTC), in nanodollars. `None` is no budget, zero is none to spend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// A day.
+    pub day_nanousd: Option<i64>,
+    /// A month.
+    pub month_nanousd: Option<i64>,
 }
 
 impl PlanId {

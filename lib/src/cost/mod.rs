@@ -4,5 +4,5 @@ pub mod hashes;
 mod price;
 mod table;
 
-pub use price::{CostError, InputBound, ceiling_nanousd, cost_nanousd, format_usd};
+pub use price::{CostError, InputBound, ceiling_nanousd, cost_nanousd, format_usd, parse_usd};
 pub use table::{LongStep, ModelPrice, PRICE_VERSION, Rates, Status, find, models};

@@ -117,6 +117,14 @@ pub fn format_usd(nanousd: i64) -> String {
     format!("{sign}{}.{}", amount / 1_000_000_000, &fraction[..places])
 }
 
+/// Decimal USD as nanodollars, exact: at most nine places, no sign, no exponent. None where it is something else.
+pub fn parse_usd(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction:0<9}");
+    let is_amount = !whole.is_empty() && fraction.len() <= 9 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_amount)
+}
+
 #[cfg(test)]
 #[path = "price_tests.rs"]
 mod tests;

@@ -128,3 +128,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn amounts_are_read_exactly_or_not_at_all() {
+    for (text, nanousd) in [("0", 0), ("5", 5_000_000_000), ("0.000000001", 1), ("12.50", 12_500_000_000)] {
+        assert_eq!(parse_usd(text), Some(nanousd), "{text}");
+        assert_eq!(parse_usd(&format_usd(nanousd)), Some(nanousd), "{text}");
+    }
+    for text in ["", ".5", "-1", "1e3", "1.0000000001", "1,5", "99999999999999999999", "+1", "1.2.3", " 1"] {
+        assert_eq!(parse_usd(text), None, "{text}");
+    }
+}

@@ -1,53 +1,26 @@
-//! May this call be made, and what could it cost? One limiter round trip decides.
+//! May this call be made? One limiter round trip decides; a second one only where something has to be put right first.
 
-use serde_json::json;
+use serde_json::Value;
 
 use super::{
     Ctx,
     plan_in_force::{identity, plan_changed, revoked},
+    policies::policies,
+    price::PricedCall,
+    refusal::Refusal,
 };
 use crate::{
-    Code, Error,
-    auth::{Caller, Kind},
+    Error,
+    auth::Caller,
+    books::{hold_ttl_ms, unavailable, unavailable_now},
     chat::limits_json,
     clock,
-    config::plans::Plan,
-    cost::{self, InputBound, ModelPrice, format_usd},
-    http::{HeaderName, HeaderValue},
     ids::CallId,
-    limit::{Ask, Decision, LimitError, Policy, Standing},
+    limit::{Ask, Decision, Obstacle, Overdue, Policy, Reading, Standing},
 };
 
-/// The longest that a call may run: the platform's `maxDuration` in vercel.json is 300 s.
-pub const CALL_MAX_MS: u64 = 285_000;
-/// Holds outlive the longest call, so that none is given away while its call runs.
-const HOLD_TTL_MS: u64 = CALL_MAX_MS + 75_000;
-/// A slot is freed whenever a call ends, long before its hold would expire.
-const IN_FLIGHT_RETRY_S: u64 = 2;
-
-/// A call whose model and price are known.
-#[derive(Clone, Debug)]
-pub struct PricedCall {
-    /// The model whose price holds.
-    pub model: &'static ModelPrice,
-    /// The model as asked for.
-    pub model_requested: String,
-    /// Most output tokens.
-    pub max_tokens: u64,
-    /// The most that the call can cost.
-    pub ceiling_nanousd: i64,
-}
-
-/// What a caller asks for.
-#[derive(Clone, Debug)]
-pub struct Wish<'a> {
-    /// The model; `None` is the plan's own.
-    pub model: Option<&'a str>,
-    /// Most output tokens; `None` is the plan's own number.
-    pub max_tokens: Option<u64>,
-    /// The prompt and what else costs.
-    pub bound: InputBound,
-}
+/// How often an ask is repeated: a wrong clock, lost accounts and dead calls can come together.
+const ROUNDS: usize = 5;
 
 /// A call that has been admitted: what it holds, and in which policies.
 #[derive(Clone, Debug)]
@@ -58,114 +31,123 @@ pub struct Hold {
     pub policies: Vec<Policy>,
     /// How they stand after it.
     pub standings: Vec<Standing>,
-    /// When it was taken, by this machine's clock: the day of the call.
+    /// When it was taken, by the limiter's clock: the call belongs to the day and month of this moment.
     pub taken_ms: i64,
+    /// When the limiter's memory began; none where the call is in no budget, so that it does not matter.
+    pub epoch_ms: Option<i64>,
 }
 
 impl Hold {
     /// The limits as clients see them.
-    pub fn limits(&self) -> serde_json::Value {
+    pub fn limits(&self) -> Value {
         standings_json(&self.standings)
     }
 
     /// What was held, as the ledger keeps it: enough to free it without this process.
     pub fn record(&self) -> String {
-        let policies = self.policies.iter().map(|policy| match policy {
-            Policy::Window { name, subject, limit, window_ms } => {
-                json!({ "kind": "window", "name": name, "subject": subject, "limit": limit, "window_ms": window_ms })
-            }
-            Policy::Budget { name, subject, limit_nanousd, resets_at_ms } => {
-                json!({ "kind": "budget", "name": name, "subject": subject, "limit_nanousd": limit_nanousd, "resets_at_ms": resets_at_ms })
-            }
-            Policy::InFlight { name, subject, limit } => {
-                json!({ "kind": "in_flight", "name": name, "subject": subject, "limit": limit })
-            }
-        });
-        serde_json::Value::from_iter(policies).to_string()
+        serde_json::to_string(&self.policies).unwrap_or_default()
     }
 }
 
-/// The shape of limits everywhere.
-pub fn standings_json(standings: &[Standing]) -> serde_json::Value {
-    limits_json(standings.iter().map(|one| (one.policy.as_str(), one.limit, one.remaining, one.reset_ms)))
+/// The shape of limits everywhere: the caller's own, a budget's in nanodollars.
+pub fn standings_json(standings: &[Standing]) -> Value {
+    limits_json(standings.iter().filter(|one| super::policies::is_callers_own(&one.policy)))
 }
 
 impl Ctx {
-    /// Checks model and `max_tokens` against plan and prices, and works out the ceiling. No I/O.
-    ///
-    /// # Errors
-    /// `model_unknown`, `model_not_allowed`, `max_tokens_too_large`, `feature_not_priced`.
-    pub fn price_call(&self, caller: &Caller, wish: &Wish<'_>) -> Result<PricedCall, Error> {
-        let plan = caller.plan.plan();
-        let model_requested = wish.model.unwrap_or(plan.default_model);
-        let model = cost::find(model_requested)
-            .filter(|model| model.is_offered_on(&clock::day_utc(clock::now_ms())))
-            .ok_or_else(|| {
-            Error::new(
-                Code::ModelUnknown,
-                "No model of this name is offered. Your plan includes those listed in `models`.",
-            )
-            .member("models", plan.models)
-        })?;
-        self.check_allowed(model, plan)?;
-        let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
-        let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
-        if max_tokens > most {
-            let detail = format!("`max_tokens` may be at most {most} with your plan and this model.");
-            return Err(Error::new(Code::MaxTokensTooLarge, detail).pointer("/max_tokens").member("max_tokens", most));
-        }
-        if wish.bound.fast && model.fast.is_none() {
-            return Err(Error::new(Code::FeatureNotPriced, "This model has no fast mode.").pointer("/speed"));
-        }
-        let ceiling_nanousd = cost::ceiling_nanousd(model, &wish.bound, max_tokens).map_err(|error| {
-            Error::new(Code::FeatureNotPriced, "What this request could cost cannot be told.").log(error)
-        })?;
-        Ok(PricedCall { model, model_requested: model_requested.to_owned(), max_tokens, ceiling_nanousd })
-    }
-
-    fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
-        let listed = |name: &String| cost::find(name).is_some_and(|found| found.id == model.id);
-        let by_deployment = self.config().claude.models.as_ref().is_none_or(|models| models.iter().any(listed));
-        if by_deployment && plan.models.contains(&model.id) {
-            return Ok(());
-        }
-        Err(Error::new(
-            Code::ModelNotAllowed,
-            "Your plan does not include this model. It includes those listed in `models`.",
-        )
-        .member("models", plan.models))
-    }
-
-    /// Takes the call in every policy, or in none: one round trip.
+    /// Takes the call in every policy, or in none.
     ///
     /// # Errors
     /// `limit_exceeded`, `too_many_in_flight`, `budget_exceeded` with what is left and when more will be;
-    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
-        let policies = policies(caller);
-        let ask = Ask {
-            call_id: &call_id,
-            identity: identity(caller),
-            policies: &policies,
-            hold_nanousd: call.ceiling_nanousd,
-            hold_ttl_ms: HOLD_TTL_MS,
-        };
-        let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
-        match decision {
-            Decision::Admitted { standings } => {
-                self.add_limit_headers(&policies, &standings);
-                self.note("call_id", call_id.as_str());
-                self.note("model", call.model.id);
-                Ok(Hold { call_id, policies, standings, taken_ms: clock::now_ms() })
+        let mut now_ms = clock::now_ms();
+        let mut has_looked = false;
+        for _ in 0..ROUNDS {
+            let policies = policies(caller, self.config(), now_ms);
+            let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, call.ceiling_nanousd) };
+            let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
+            self.add_limit_headers(&policies, decision.standings());
+            match decision {
+                Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {
+                    self.note("call_id", call_id.as_str());
+                    self.note("model", call.model.id);
+                    self.look_after_later(overdue, &policies);
+                    let has_budget = policies.iter().any(|policy| matches!(policy, Policy::Budget { .. }));
+                    let epoch_ms = has_budget.then_some(epoch_ms);
+                    return Ok(Hold { call_id, policies, standings, taken_ms: at_ms, epoch_ms });
+                }
+                Decision::Refused { overdue, .. } if !overdue.is_empty() && !has_looked => {
+                    // What dead calls hold may be all that is missing.
+                    has_looked = true;
+                    self.books().await?.look_after(&overdue, &policies).await?;
+                }
+                Decision::Refused { violated, retry_after_ms, standings, .. } => {
+                    let (policies, violated, standings) = (&policies, &violated, &standings);
+                    return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
+                }
+                Decision::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Decision::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Decision::Revoked => return Err(revoked()),
             }
-            Decision::Refused { violated, retry_after_ms, standings } => {
-                self.add_limit_headers(&policies, &standings);
-                Err(refusal(caller, &policies, &violated, retry_after_ms, &standings))
-            }
-            Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
-            Decision::Revoked => Err(revoked()),
         }
+        Err(unsettled())
+    }
+
+    /// An ask of this deployment: slots live as long as a call can, holds until somebody knows better.
+    pub(super) fn ask<'a>(&self, call_id: &'a CallId, policies: &'a [Policy], hold_nanousd: i64) -> Ask<'a> {
+        let slot_ttl_ms = self.config().claude.dead_after_ms;
+        Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: hold_ttl_ms(slot_ttl_ms) }
+    }
+
+    /// How the caller's policies stand; reading spends nothing.
+    ///
+    /// # Errors
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
+    pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
+        let mut now_ms = clock::now_ms();
+        for _ in 0..ROUNDS {
+            let policies = policies(caller, self.config(), now_ms);
+            let look = self.limiter()?.look(identity(caller), &policies);
+            match self.time("limit", look).await.map_err(unavailable)? {
+                Reading::Standings(standings) => return Ok(standings),
+                Reading::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Reading::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Reading::Revoked => return Err(revoked()),
+            }
+        }
+        Err(unsettled())
+    }
+
+    /// Puts right what keeps budgets from being read, and gives the store's time where that was it.
+    pub(super) async fn clear(&self, obstacle: Obstacle, policies: &[Policy]) -> Result<Option<i64>, Error> {
+        match obstacle {
+            Obstacle::OtherPeriod { now_ms } => Ok(Some(now_ms)),
+            Obstacle::Lost { accounts, epoch_ms } => {
+                let books = self.books().await?;
+                for policy in accounts.into_iter().filter_map(|at| policies.get(at)) {
+                    self.note("opened_budget", policy.name());
+                    self.time("store", books.open_account(policy, epoch_ms)).await?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Looks after calls whose holds are overdue, behind the client's back.
+    fn look_after_later(&self, overdue: Vec<Overdue>, policies: &[Policy]) {
+        if overdue.is_empty() {
+            return;
+        }
+        let (ctx, policies) = (self.clone(), policies.to_vec());
+        self.after(async move {
+            let looked = async { ctx.books().await?.look_after(&overdue, &policies).await };
+            if let Err(error) = looked.await {
+                // The next caller finds them again.
+                ctx.warn("overdue_failed", &error);
+            }
+        });
     }
 
     /// Gives back what a call took that delivered nothing.
@@ -175,110 +157,12 @@ impl Ctx {
             Err(error) => Err(error),
         };
         if let Err(error) = released {
-            // The hold expires by itself.
+            // Whoever finds the hold overdue frees it.
             self.warn("release_failed", &error);
         }
     }
-
-    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10, 2025-09-27).
-    fn add_limit_headers(&self, policies: &[Policy], standings: &[Standing]) {
-        let quota = policies.iter().filter_map(|policy| match policy {
-            Policy::Window { name, limit, window_ms, .. } => {
-                Some(format!("\"{name}\";q={limit};w={}", window_ms / 1_000))
-            }
-            Policy::InFlight { name, limit, .. } => Some(format!("\"{name}\";q={limit};qu=\"concurrent-requests\"")),
-            Policy::Budget { .. } => None,
-        });
-        let is_budget =
-            |name: &str| policies.iter().any(|p| matches!(p, Policy::Budget { name: one, .. } if one == name));
-        let left = standings.iter().filter(|standing| !is_budget(&standing.policy)).map(|standing| {
-            let reset = standing.reset_ms.map_or_else(String::new, |ms| format!(";t={}", ms.div_ceil(1_000)));
-            format!("\"{}\";r={}{reset}", standing.policy, standing.remaining)
-        });
-        for (name, value) in [
-            ("ratelimit-policy", quota.collect::<Vec<_>>().join(", ")),
-            ("ratelimit", left.collect::<Vec<_>>().join(", ")),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                self.add_header(HeaderName::from_static(name), value);
-            }
-        }
-    }
 }
 
-/// Every policy of a caller.
-pub(super) fn policies(caller: &Caller) -> Vec<Policy> {
-    let plan = caller.plan.plan();
-    let window = |name: &str, subject: &str| Policy::Window {
-        name: name.to_owned(),
-        subject: subject.to_owned(),
-        limit: plan.requests,
-        window_ms: plan.window_s * 1_000,
-    };
-    let in_flight = |subject: &str| Policy::InFlight {
-        name: "in-flight".to_owned(),
-        subject: subject.to_owned(),
-        limit: plan.in_flight,
-    };
-    match &caller.kind {
-        Kind::User => {
-            vec![window(&format!("{}-requests", plan.id.as_str()), caller.id.as_str()), in_flight(caller.id.as_str())]
-        }
-        // A new browser starts with a full window of its own, so the network's is the tighter one then.
-        Kind::Anonymous { network, .. } => vec![
-            window("anonymous-network", network),
-            window("anonymous-browser", caller.id.as_str()),
-            in_flight(network),
-        ],
-    }
-}
-
-pub(super) fn unavailable(error: LimitError) -> Error {
-    error.into()
-}
-
-fn refusal(
-    caller: &Caller,
-    policies: &[Policy],
-    violated: &[String],
-    retry_after_ms: Option<u64>,
-    standings: &[Standing],
-) -> Error {
-    let broken = || policies.iter().filter(|policy| violated.iter().any(|name| name == policy.name()));
-    let retry_after_s = retry_after_ms.map(|ms| ms.div_ceil(1_000).max(1));
-    let error = if broken().any(|policy| matches!(policy, Policy::Window { .. })) {
-        let plan = caller.plan.plan();
-        let wait = retry_after_s.map_or_else(String::new, |s| format!(" The next one is free in {s} seconds."));
-        let span = match plan.window_s {
-            3_600 => "an hour".to_owned(),
-            seconds => format!("{seconds} seconds"),
-        };
-        let detail = format!("{} Claude requests in {span} are used up.{wait}", plan.requests);
-        with_retry(Error::new(Code::LimitExceeded, detail), retry_after_s)
-    } else if let Some(Policy::Budget { limit_nanousd, .. }) =
-        broken().find(|policy| matches!(policy, Policy::Budget { .. }))
-    {
-        let detail =
-            format!("The budget of {} USD has no room for what this call could cost.", format_usd(*limit_nanousd));
-        with_retry(Error::new(Code::BudgetExceeded, detail), retry_after_s)
-    } else {
-        let detail = "As many calls are running as your plan allows at once. Wait for one to end.";
-        let wait = retry_after_s.map(|s| s.min(IN_FLIGHT_RETRY_S));
-        with_retry(Error::new(Code::TooManyInFlight, detail), wait)
-    };
-    let error = error.member("violated-policies", violated).member("limits", standings_json(standings));
-    match caller.plan.upgrade().map(|next| next.plan()) {
-        Some(next) => error.member(
-            "next_plan",
-            json!({ "plan": next.id, "requests": next.requests, "window_s": next.window_s, "in_flight": next.in_flight }),
-        ),
-        None => error,
-    }
-}
-
-fn with_retry(error: Error, seconds: Option<u64>) -> Error {
-    match seconds {
-        Some(seconds) => error.retry_after_s(seconds),
-        None => error,
-    }
+fn unsettled() -> Error {
+    unavailable_now().log("the limiter's answer was another one each time")
 }

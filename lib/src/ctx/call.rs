@@ -1,22 +1,24 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{
-    Ctx,
-    admission::{Hold, PricedCall},
-    plan_in_force::not_begun,
-};
+use super::{Ctx, admission::Hold, plan_in_force::not_begun, price::PricedCall, turn::Given};
 use crate::{
     Code, Error,
     auth::Caller,
-    chat::{ChatBody, ChatMessage, ChatTurnBody},
+    books::Closing,
+    chat::ChatBody,
+    clock,
     cost::PRICE_VERSION,
     ids,
-    store::{Begun, ChatTurn, NewCall, SeedMessage, StoredMessage, Turn},
+    store::{Begun, NewCall, Settlement, StoreError, StoredMessage},
+    usage::{Source, Usage},
 };
 
 /// A call that stands in the ledger and has not been made yet. [`Ctx::call_claude`] makes and settles it, whatever
-/// happens on the way; a process that dies before leaves the row `reserved`, and the hold expires by itself.
+/// happens on the way. Dropped before, it is settled as one that was never made. A process that dies leaves the row
+/// `reserved`, and whoever finds it settles it at its ceiling.
 pub struct OpenCall {
+    /// Who settles it if it is dropped.
+    unmade: Option<Ctx>,
     /// Its hold.
     pub hold: Hold,
     /// Its model and ceiling.
@@ -37,32 +39,35 @@ pub struct OpenConversation {
     pub history: Vec<StoredMessage>,
 }
 
+impl OpenConversation {
+    /// The answer's id as the client knows it: an answer to the results of tools continues the one that called them.
+    pub fn message_id(&self) -> &str {
+        self.history.last().and_then(|last| last.answer_id.as_deref()).unwrap_or(&self.answer_id)
+    }
+}
+
+/// What a call does besides its ledger row.
+enum Write<'a> {
+    Nothing,
+    Turn { body: &'a ChatBody, id: &'a str, tokens_bound: Option<i64> },
+}
+
 impl Ctx {
     /// Writes the ledger row of a call without a conversation.
     ///
     /// # Errors
-    /// `store_unavailable`: the call must not be made, and what it held is given back.
+    /// `store_unavailable`: the call must not be made, and what it held is given back. What [`Ctx::reserve`] says,
+    /// where the call had to be admitted again.
     pub async fn begin(&self, caller: &Caller, priced: PricedCall, hold: Hold) -> Result<OpenCall, Error> {
-        let record = hold.record();
-        let written = match self.store_for_call(caller).await {
-            Ok(store) => {
-                let row = new_call(caller, &priced, &hold, &record, "messages", None);
-                self.time("store", store.begin_call(&row)).await.map_err(not_begun)
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = written {
-            self.release(&hold).await;
-            return Err(error);
-        }
-        Ok(OpenCall { hold, priced, owner: caller.id.0.clone(), conversation: None })
+        let (hold, _) = self.write_ahead(caller, &priced, hold, &Write::Nothing).await?;
+        Ok(self.open_call(caller, priced, hold, None))
     }
 
     /// Applies the turn to the conversation, writes the ledger row, and reads the history.
     ///
     /// # Errors
-    /// `not_found` where the turn refers to a message that is not there, `store_unavailable`; nothing is written
-    /// then, and what the call held is given back.
+    /// `not_found` where the turn refers to a message that is not there, `prompt_too_long` where a document is longer than
+    /// the plan takes, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
     pub async fn begin_chat(
         &self,
         caller: &Caller,
@@ -71,51 +76,127 @@ impl Ctx {
         hold: Hold,
     ) -> Result<OpenCall, Error> {
         let id = body.conversation_id.clone().unwrap_or_else(ids::new_id);
-        match self.write_turn(caller, body, &priced, &hold, &id).await {
-            Ok(history) => {
-                let conversation = OpenConversation { id, answer_id: ids::new_id(), history };
-                Ok(OpenCall { hold, priced, owner: caller.id.0.clone(), conversation: Some(conversation) })
-            }
+        let tokens_bound = match self.tokens_to_keep(caller, &priced, body.message()).await {
+            Ok(tokens) => tokens,
             Err(error) => {
                 self.release(&hold).await;
-                Err(error)
+                return Err(error);
+            }
+        };
+        let write = Write::Turn { body, id: &id, tokens_bound };
+        let (hold, history) = self.write_ahead(caller, &priced, hold, &write).await?;
+        Ok(self.open_call(caller, priced, hold, Some(OpenConversation { id, answer_id: ids::new_id(), history })))
+    }
+
+    fn open_call(
+        &self,
+        caller: &Caller,
+        priced: PricedCall,
+        hold: Hold,
+        conversation: Option<OpenConversation>,
+    ) -> OpenCall {
+        OpenCall { unmade: Some(self.clone()), hold, priced, owner: caller.id.0.clone(), conversation }
+    }
+
+    /// One store round trip, and another only where the limiter lost its memory in between.
+    async fn write_ahead(
+        &self,
+        caller: &Caller,
+        priced: &PricedCall,
+        mut hold: Hold,
+        write: &Write<'_>,
+    ) -> Result<(Hold, Vec<StoredMessage>), Error> {
+        for _ in 0..2 {
+            let error = match self.write(caller, priced, &hold, write).await {
+                Ok(Begun::Started { history }) => return Ok((hold, history)),
+                Ok(Begun::Outdated) => {
+                    self.release(&hold).await;
+                    hold = self.reserve(caller, priced).await?;
+                    continue;
+                }
+                Ok(Begun::NothingToAnswer) => {
+                    Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again.")
+                }
+                Err(error) => {
+                    self.undo_later(caller, &hold, &error);
+                    not_begun(error)
+                }
+            };
+            self.release(&hold).await;
+            return Err(error);
+        }
+        self.release(&hold).await;
+        Err(Error::new(Code::LimiterUnavailable, "The limiter has just been restarted. Try again.").retry_after_s(2))
+    }
+
+    async fn write(
+        &self,
+        caller: &Caller,
+        priced: &PricedCall,
+        hold: &Hold,
+        write: &Write<'_>,
+    ) -> Result<Begun, StoreError> {
+        let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let record = hold.record();
+        match write {
+            Write::Nothing => {
+                let row = new_call(caller, priced, hold, &record, "messages", None);
+                self.time("store", store.begin_call(&row)).await
+            }
+            Write::Turn { body, id, tokens_bound } => {
+                let row = new_call(caller, priced, hold, &record, "chat", Some(id));
+                let history_tokens_max = caller.plan.plan().input_tokens_max;
+                let turn = Given { body, id, tokens_bound: *tokens_bound, history_tokens_max };
+                self.time("store", turn.write(&store, &row)).await
             }
         }
     }
 
-    async fn write_turn(
-        &self,
-        caller: &Caller,
-        body: &ChatBody,
-        priced: &PricedCall,
-        hold: &Hold,
-        id: &str,
-    ) -> Result<Vec<StoredMessage>, Error> {
-        let seed: Vec<_> = body.seed.iter().map(stored).collect();
-        let message = match &body.turn {
-            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => Some(stored(message)),
-            ChatTurnBody::Regenerate { .. } => None,
-        };
-        let turn = match (&body.turn, &message) {
-            (ChatTurnBody::Edit { target, .. }, Some(message)) => Turn::Edit { target, message },
-            (ChatTurnBody::Regenerate { target }, _) => Turn::Regenerate { target: target.as_deref() },
-            (_, Some(message)) => Turn::Submit { message },
-            (_, None) => return Err(Error::internal("a turn without a message")),
-        };
-        let title = body.title();
-        // A token is at least a byte, so as many bytes of history as tokens fit the bound that was held.
-        let history_bytes_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
-        let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
-        let record = hold.record();
-        let row = new_call(caller, priced, hold, &record, "chat", Some(id));
-        let store = self.store_for_call(caller).await?;
-        match self.time("store", store.begin_chat(&row, &turn)).await.map_err(not_begun)? {
-            Begun::Started { history } => Ok(history),
-            Begun::NothingToAnswer => {
-                Err(Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again."))
-            }
+    /// Where nobody can tell whether the row was written, it is settled as a call that was never made.
+    fn undo_later(&self, caller: &Caller, hold: &Hold, error: &StoreError) {
+        if !matches!(error, StoreError::Unknown(_)) {
+            return;
+        }
+        let (ctx, unmade) = (self.clone(), unmade(hold, caller.id.as_str(), "store_unavailable"));
+        self.after(async move { ctx.close(&unmade).await });
+    }
+}
+
+impl OpenCall {
+    /// The call is being made: from here on it is settled by whoever makes it.
+    pub(super) fn made(&mut self) {
+        self.unmade = None;
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if let Some(ctx) = self.unmade.take() {
+            let unmade = unmade(&self.hold, &self.owner, "not_made");
+            let after = ctx.clone();
+            ctx.after(async move { after.close(&unmade).await });
         }
     }
+}
+
+/// The end of a call that Claude never heard of.
+fn unmade(hold: &Hold, owner: &str, error_code: &str) -> Closing {
+    let settlement = Settlement {
+        call_id: hold.call_id.0.clone(),
+        owner: owner.to_owned(),
+        outcome: "failed".to_owned(),
+        source: Source::Provider,
+        model: None,
+        usage: Usage::default(),
+        cost_nanousd: 0,
+        stop_reason: None,
+        error_code: Some(error_code.to_owned()),
+        upstream_request_id: None,
+        is_client_gone: false,
+        first_byte_ms: None,
+        settled_ms: clock::now_ms(),
+    };
+    Closing { settlement, answer: None, policies: hold.policies.clone(), taken_ms: hold.taken_ms }
 }
 
 fn new_call<'a>(
@@ -129,6 +210,8 @@ fn new_call<'a>(
     NewCall {
         id: hold.call_id.as_str(),
         owner: caller.id.as_str(),
+        subject: caller.subject(),
+        epoch_ms: hold.epoch_ms,
         plan: caller.plan.as_str(),
         route,
         conversation_id,
@@ -138,14 +221,5 @@ fn new_call<'a>(
         ceiling_nanousd: priced.ceiling_nanousd,
         hold: record,
         created_ms: hold.taken_ms,
-    }
-}
-
-fn stored(message: &ChatMessage) -> SeedMessage {
-    SeedMessage {
-        id: ids::new_id(),
-        client_id: message.client_id.clone(),
-        role: message.role,
-        content: serde_json::Value::from(message.content.clone()).to_string(),
     }
 }

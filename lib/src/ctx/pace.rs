@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::admission::CALL_MAX_MS;
+use super::price::CALL_MAX_MS;
 use crate::{
     claude::{ClaudeError, Next, UpstreamResponse},
     http::StreamSender,

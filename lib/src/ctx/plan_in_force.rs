@@ -8,16 +8,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{
-    Ctx,
-    admission::{policies, unavailable},
-};
+use super::Ctx;
 use crate::{
     Code, Error,
     auth::{Caller, Credential},
+    books::unavailable,
     clock,
     config::plans::PlanId,
-    limit::{Decision, Identity, Standing},
+    limit::{Identity, Reading},
     store::{Guard, Shown, Store, StoreError},
 };
 
@@ -32,20 +30,6 @@ const PLANS_MAX: usize = 1_000;
 static PLANS: Mutex<Option<HashMap<String, PlanId>>> = Mutex::new(None);
 
 impl Ctx {
-    /// How the caller's policies stand; reading spends nothing.
-    ///
-    /// # Errors
-    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`.
-    pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
-        let policies = policies(caller);
-        let look = self.limiter()?.look(identity(caller), &policies);
-        match self.time("limit", look).await.map_err(unavailable)? {
-            Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
-            Decision::Revoked => Err(revoked()),
-            decision => Ok(decision.standings().to_vec()),
-        }
-    }
-
     /// Makes the caller's plan the one in force, where that is why something was refused: `Ok` means, ask again.
     /// A refusal that the plan decides costs one round trip more, since the token may be older than the plan.
     ///
@@ -100,8 +84,8 @@ impl Ctx {
     async fn plan_in_force(&self, caller: &Caller) -> Result<Option<PlanId>, Error> {
         let Some(identity) = identity(caller) else { return Ok(None) };
         match self.time("limit", self.limiter()?.look(Some(identity), &[])).await.map_err(unavailable)? {
-            Decision::PlanChanged { plan } => Ok(PlanId::parse(&plan)),
-            Decision::Revoked => Err(revoked()),
+            Reading::PlanChanged { plan } => Ok(PlanId::parse(&plan)),
+            Reading::Revoked => Err(revoked()),
             // A key names no plan: where the limiter has forgotten it, the store knows.
             _ if matches!(caller.credential, Credential::Key { .. }) => self.plan_in_store(caller).await.map(Some),
             _ => Ok(None),
@@ -144,7 +128,7 @@ fn guard(caller: &Caller, plan: Option<&'static str>) -> Option<Guard> {
         Credential::Session { id, .. } => (Shown::Session, id),
         Credential::Key { id, secret_hash } => (Shown::Key { secret_hash: secret_hash.clone() }, id),
     };
-    Some(Guard { shown, id: id.clone(), user_id: caller.subject().to_owned(), plan, now_ms: clock::now_ms() })
+    Some(Guard { shown, id: id.clone(), user_id: caller.account_id().to_owned(), plan, now_ms: clock::now_ms() })
 }
 
 /// A call that the store refused to write down: its plan is not in force, or its session has ended.

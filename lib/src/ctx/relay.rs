@@ -40,14 +40,15 @@ impl Ctx {
     /// What Claude's API or the way to it answered instead of a message.
     pub async fn call_claude(
         &self,
-        call: OpenCall,
+        mut call: OpenCall,
         upstream: UpstreamCall,
         hang_up: HangUp,
         wire: ClientWire,
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
-        let relay =
-            Relay { ctx: self.clone(), call, hang_up, wire, observer: Observer::default(), course: Course::default() };
+        call.made();
+        let observer = Observer::new(&upstream.asked);
+        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
@@ -63,7 +64,7 @@ impl Relay {
             self.course.error.get_or_insert(ClaudeError::protocol("the relay panicked"));
         }
         let account = self.account();
-        self.ctx.settle(&self.call, &account, &self.observer, self.course).await;
+        self.ctx.settle(&self.call, &account, &self.observer, &self.course).await;
     }
 
     async fn pass(&mut self, upstream: UpstreamCall, head: Head) {
@@ -229,7 +230,7 @@ impl Relay {
             "model": self.call.priced.model.id,
             "conversation_id": conversation.id,
         });
-        ui.start(&conversation.answer_id, &metadata).into()
+        ui.start(conversation.message_id(), &metadata).into()
     }
 
     fn closing(&mut self) -> Bytes {
@@ -251,7 +252,7 @@ impl Relay {
     fn json_reply(&self) -> Result<Response, Error> {
         let conversation = self.call.conversation.as_ref().ok_or_else(|| Error::internal("no conversation"))?;
         let message = ReplyMessage {
-            id: &conversation.answer_id,
+            id: conversation.message_id(),
             role: "assistant",
             text: self.observer.text(),
             content: self.observer.content(),

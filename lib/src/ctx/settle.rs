@@ -1,20 +1,15 @@
-//! The end of a call: the ledger row, the answer, the hold. Every part is idempotent, so every part is retried.
-
-use std::{future::Future, time::Duration};
+//! The end of a call: what it turned out to be.
 
 use super::{Ctx, call::OpenCall};
 use crate::{
     Error,
+    books::Closing,
     claude::{ClaudeError, Observer, Outcome},
     clock,
-    cost::{self, ModelPrice, hashes::UsageEntry},
-    ids::CallerId,
+    cost::{self, ModelPrice},
     store::{AssistantMessage, Settlement},
     usage::{Source, Usage},
 };
-
-/// Attempts at each part before it is left to the log.
-const ATTEMPTS: u32 = 4;
 
 /// What a call turned out to be.
 #[derive(Clone, Debug)]
@@ -88,8 +83,7 @@ impl OpenCall {
 
 impl Ctx {
     /// Settles a call. Nothing here is seen by the client.
-    pub(super) async fn settle(&self, call: &OpenCall, account: &Account, observer: &Observer, course: Course) {
-        let course_error = course.error.clone();
+    pub(super) async fn settle(&self, call: &OpenCall, account: &Account, observer: &Observer, course: &Course) {
         let settlement = Settlement {
             call_id: call.hold.call_id.0.clone(),
             owner: call.owner.clone(),
@@ -98,7 +92,8 @@ impl Ctx {
                 Outcome::Refused => "refused",
                 Outcome::Failed => "failed",
                 Outcome::Cut => "cut",
-            },
+            }
+            .to_owned(),
             source: account.source,
             model: Some(account.model.clone()),
             usage: account.usage.clone(),
@@ -108,69 +103,30 @@ impl Ctx {
                 Some(error) => Some(error.ledger_code().to_owned()),
                 None => observer.error_type().map(str::to_owned),
             },
-            upstream_request_id: course.upstream_request_id,
+            upstream_request_id: course.upstream_request_id.clone(),
             is_client_gone: course.is_client_gone,
             first_byte_ms: course.first_byte_ms,
             settled_ms: clock::now_ms(),
         };
         self.note_settlement(&settlement);
-        let answer = answer(call, observer);
+        let closing = Closing {
+            settlement,
+            answer: answer(call, observer),
+            policies: call.hold.policies.clone(),
+            taken_ms: call.hold.taken_ms,
+        };
         self.time("settle", async {
-            self.insist("ledger_failed", || async {
-                self.store().await?.settle_call(&settlement, answer.as_ref()).await.map_err(Error::from).map(drop)
-            })
-            .await;
-            self.settle_hold(call, account, course_error.as_ref()).await;
-            self.record_usage(call, &settlement).await;
-        })
-        .await;
-    }
-
-    /// What was spent stays spent. A call that Claude's outage ended before it began gives everything back.
-    async fn settle_hold(&self, call: &OpenCall, account: &Account, error: Option<&ClaudeError>) {
-        let is_outage = match error {
-            Some(ClaudeError::Refused { status, .. }) => *status >= 429 || matches!(status, 401..=403),
-            Some(ClaudeError::Unreachable(_)) => true,
-            _ => false,
-        };
-        if is_outage && account.cost_nanousd == 0 {
-            return self.release(&call.hold).await;
-        }
-        self.insist("hold_failed", || async {
-            let settled = self.limiter()?.settle(&call.hold.call_id, &call.hold.policies, account.cost_nanousd);
-            settled.await.map_err(Error::internal)
-        })
-        .await;
-    }
-
-    /// The hashes are a cache of the ledger, written once a call.
-    async fn record_usage(&self, call: &OpenCall, settlement: &Settlement) {
-        let caller = CallerId(call.owner.clone());
-        let entry = UsageEntry {
-            call_id: &call.hold.call_id,
-            caller: &caller,
-            at_ms: call.hold.taken_ms,
-            failed: !matches!(settlement.outcome, "completed" | "refused"),
-            usage: &settlement.usage,
-            cost_nanousd: settlement.cost_nanousd,
-            total_ms: u64::try_from(settlement.settled_ms.saturating_sub(call.hold.taken_ms)).unwrap_or(0),
-        };
-        self.insist("hashes_failed", || async { self.hashes()?.record(&entry).await.map_err(Error::internal) }).await;
-    }
-
-    /// Tries again, a little later each time; what still fails is said loudly, with the figures in the same line.
-    async fn insist<F: Future<Output = Result<(), Error>>>(&self, name: &'static str, part: impl Fn() -> F) {
-        for attempt in 1..=ATTEMPTS {
-            match part().await {
-                Ok(()) => return,
-                Err(error) if attempt == ATTEMPTS => self.warn(name, &error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(100 << (2 * attempt))).await,
+            if is_outage(course.error.as_ref()) && account.cost_nanousd == 0 {
+                // Nothing was delivered and nothing is charged: the window's entry comes back as well.
+                self.release(&call.hold).await;
             }
-        }
+            self.close(&closing).await;
+        })
+        .await;
     }
 
     fn note_settlement(&self, settlement: &Settlement) {
-        self.note("outcome", settlement.outcome);
+        self.note("outcome", settlement.outcome.as_str());
         self.note("source", settlement.source.as_str());
         self.note("cost_nanousd", settlement.cost_nanousd);
         self.note("input_tokens", settlement.usage.prompt_tokens());
@@ -178,6 +134,15 @@ impl Ctx {
         if settlement.is_client_gone {
             self.note("is_client_gone", true);
         }
+    }
+}
+
+/// Whether Claude itself was the reason that nothing came of a call.
+fn is_outage(error: Option<&ClaudeError>) -> bool {
+    match error {
+        Some(ClaudeError::Refused { status, .. }) => *status >= 429 || matches!(status, 401..=403),
+        Some(ClaudeError::Unreachable(_)) => true,
+        _ => false,
     }
 }
 

@@ -2,15 +2,16 @@
 //! `lua/policies.lua` and `lua/reserve.lua` are these rules in the language of Redis.
 
 use super::{
-    Ask, Policy,
+    Ask, Figures, Obstacle, Opening, Overdue, Policy,
     decision::{Standing, Verdict},
 };
+use crate::ids::CallId;
 
 /// Something taken from a policy: one call's place, or its hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) call_id: String,
-    /// One, or nanodollars. Never zero.
+    /// One, or nanodollars. Zero says that `spent` has this call's cost already, though it is not settled here.
     pub(super) amount: i64,
     /// From this moment on it does not count any more.
     pub(super) frees_at_ms: i64,
@@ -19,6 +20,8 @@ pub(super) struct Entry {
 /// What one policy knows about one subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
+    /// Whether `spent` is known; nothing but a budget asks.
+    pub(super) is_open: bool,
     /// Settled nanodollars; nothing but a budget has any.
     pub(super) spent: i64,
     /// Live entries, the first to go first.
@@ -77,9 +80,10 @@ impl Account {
     pub(super) fn take(&mut self, policy: &Policy, ask: &Ask<'_>, now_ms: i64) -> Option<Entry> {
         let (amount, lives_ms) = match policy {
             Policy::Window { window_ms, .. } => (1, *window_ms),
-            Policy::InFlight { .. } => (1, ask.hold_ttl_ms),
+            Policy::InFlight { .. } => (1, ask.slot_ttl_ms),
             Policy::Budget { .. } => (ask.hold_nanousd, ask.hold_ttl_ms),
         };
+        self.is_open = true;
         if amount == 0 {
             return None;
         }
@@ -94,106 +98,106 @@ impl Account {
     pub(super) fn give_back(&mut self, call_id: &str) {
         self.entries.retain(|entry| entry.call_id != call_id);
     }
+
+    /// What a settled call adds to `spent`. A lost account learns of it when it is opened.
+    pub(super) fn settle(&mut self, policy: &Policy, call_id: &str, cost: i64, epoch_ms: i64) -> i64 {
+        let is_counted = self.entries.iter().any(|entry| entry.call_id == call_id && entry.amount == 0);
+        self.give_back(call_id);
+        if is_counted || !(self.is_open || began_since(policy, epoch_ms)) {
+            return 0;
+        }
+        self.is_open = true;
+        self.spent = self.spent.saturating_add(cost);
+        cost
+    }
+
+    /// What the account says.
+    pub(super) fn figures(&self, policy: &Policy, epoch_ms: i64) -> Figures {
+        match self.is_open {
+            true => Figures::Open { spent_nanousd: self.spent, held_nanousd: self.used().saturating_sub(self.spent) },
+            false if began_since(policy, epoch_ms) => Figures::Untouched,
+            false => Figures::Lost,
+        }
+    }
+
+    /// The account that an opening describes; `known` says what this store remembers of a call.
+    pub(super) fn opened(opening: &Opening, known: impl Fn(&str) -> Option<Call>) -> Self {
+        let mut account = Self { is_open: true, spent: opening.settled_nanousd, entries: Vec::new() };
+        for call_id in &opening.settling {
+            if !matches!(known(call_id.as_str()), Some(Call::Settled(_))) {
+                let call_id = call_id.as_str().to_owned();
+                account.entries.push(Entry { call_id, amount: 0, frees_at_ms: i64::MAX });
+            }
+        }
+        for call in &opening.running {
+            let amount = match known(call.call_id.as_str()) {
+                Some(Call::Settled(cost)) => {
+                    account.spent = account.spent.saturating_add(cost);
+                    continue;
+                }
+                Some(Call::Held(hold)) => hold,
+                None => call.hold_nanousd,
+            };
+            let call_id = call.call_id.as_str().to_owned();
+            account.entries.push(Entry { call_id, amount, frees_at_ms: call.ends_at_ms });
+        }
+        account.entries.retain(|entry| entry.amount > 0 || entry.frees_at_ms == i64::MAX);
+        account.entries.sort_by_key(|entry| entry.frees_at_ms);
+        account
+    }
+}
+
+/// What became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It holds this much.
+    Held(i64),
+    /// It cost this much.
+    Settled(i64),
+}
+
+fn began_since(policy: &Policy, epoch_ms: i64) -> bool {
+    matches!(policy, Policy::Budget { starts_at_ms, .. } if *starts_at_ms >= epoch_ms)
+}
+
+/// What keeps budgets from being read; `now_ms` is none where a call goes on in the period in which it began.
+pub(super) fn obstacle<'a>(
+    accounts: impl Iterator<Item = (&'a Policy, &'a Account)>,
+    epoch_ms: i64,
+    now_ms: Option<i64>,
+) -> Option<Obstacle> {
+    let mut lost = Vec::new();
+    for (at, (policy, account)) in accounts.enumerate() {
+        let Policy::Budget { starts_at_ms, resets_at_ms, .. } = policy else { continue };
+        if let Some(now_ms) = now_ms.filter(|now| now < starts_at_ms || now >= resets_at_ms) {
+            return Some(Obstacle::OtherPeriod { now_ms });
+        }
+        if !account.is_open && !began_since(policy, epoch_ms) {
+            lost.push(at);
+        }
+    }
+    if lost.is_empty() { None } else { Some(Obstacle::Lost { accounts: lost, epoch_ms }) }
+}
+
+/// Holds whose slot is over, at most eight a budget.
+pub(super) fn overdue<'a>(
+    accounts: impl Iterator<Item = (&'a Policy, &'a Account)>,
+    ask: &Ask<'_>,
+    now_ms: i64,
+) -> Vec<Overdue> {
+    let old = now_ms.saturating_add(i64::try_from(ask.hold_ttl_ms - ask.slot_ttl_ms).unwrap_or(i64::MAX));
+    let mut holds: Vec<Overdue> = Vec::new();
+    for (_, account) in accounts.filter(|(policy, _)| policy.is_budget()) {
+        for entry in account.entries.iter().filter(|entry| entry.amount > 0 && entry.frees_at_ms <= old).take(8) {
+            let hold = Overdue { call_id: CallId(entry.call_id.clone()), hold_nanousd: entry.amount };
+            if !holds.contains(&hold) {
+                holds.push(hold);
+            }
+        }
+    }
+    holds
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::ids::CallId;
-
-    fn window(limit: u64) -> Policy {
-        Policy::Window { name: "w".to_owned(), subject: "s".to_owned(), limit, window_ms: 1_000 }
-    }
-
-    fn budget(limit_nanousd: i64) -> Policy {
-        Policy::Budget { name: "b".to_owned(), subject: "s".to_owned(), limit_nanousd, resets_at_ms: 9_000 }
-    }
-
-    fn ask(call_id: &CallId, hold_nanousd: i64) -> Ask<'_> {
-        Ask { call_id, identity: None, policies: &[], hold_nanousd, hold_ttl_ms: 500 }
-    }
-
-    /// An account after asks that were all taken, at (time, hold).
-    fn taken(policy: &Policy, asks: &[(i64, i64)]) -> Account {
-        let mut account = Account::default();
-        for (now, hold) in asks {
-            account.sweep(*now);
-            account.take(policy, &ask(&CallId::new(), *hold), *now);
-        }
-        account
-    }
-
-    #[test]
-    fn a_full_window_waits_for_its_oldest_entry() {
-        let account = taken(&window(2), &[(100, 0), (300, 0)]);
-        assert_eq!(account.judge(&window(2), 0, 400), Verdict::Violated { wait_ms: Some(700) });
-        assert_eq!(account.judge(&window(3), 0, 400), Verdict::Fits);
-    }
-
-    #[test]
-    fn a_lowered_limit_waits_for_as_many_entries_as_are_too_many() {
-        let account = taken(&window(3), &[(100, 0), (300, 0), (350, 0)]);
-        assert_eq!(account.judge(&window(1), 0, 400), Verdict::Violated { wait_ms: Some(950) });
-        assert_eq!(account.standing(&window(1), 400).reset_ms, Some(950));
-        assert_eq!(account.standing(&window(1), 400).remaining, 0);
-    }
-
-    #[test]
-    fn a_budget_waits_for_the_holds_in_the_way_or_for_its_reset() {
-        let mut account = taken(&budget(10), &[(0, 4), (100, 4)]);
-        assert_eq!(account.judge(&budget(10), 2, 100), Verdict::Fits);
-        assert_eq!(account.judge(&budget(10), 3, 100), Verdict::Violated { wait_ms: Some(400) });
-        assert_eq!(account.judge(&budget(10), 7, 100), Verdict::Violated { wait_ms: Some(500) });
-        account.spent = 5;
-        assert_eq!(account.judge(&budget(10), 6, 100), Verdict::Violated { wait_ms: Some(8_900) });
-        assert_eq!(account.judge(&budget(10), 11, 100), Verdict::Violated { wait_ms: None });
-    }
-
-    #[test]
-    fn nothing_fits_into_nothing() {
-        for policy in [window(0), budget(0)] {
-            assert_eq!(Account::default().judge(&policy, 0, 0), Verdict::Violated { wait_ms: None });
-            assert_eq!(Account::default().standing(&policy, 0).reset_ms, None);
-        }
-        let spent = Account { spent: 10, entries: Vec::new() };
-        assert_eq!(spent.judge(&budget(10), 0, 0), Verdict::Violated { wait_ms: Some(9_000) });
-    }
-
-    proptest! {
-        #[test]
-        fn the_wait_is_the_first_moment_that_fits(
-            limit in 1..20_i64,
-            spent in 0..5_i64,
-            asks in proptest::collection::vec((0..400_i64, 0..9_i64), 0..12),
-            hold in 0..25_i64,
-        ) {
-            let mut now = 0;
-            let policy = budget(limit);
-            let mut account = Account { spent, entries: Vec::new() };
-            for (step, hold) in asks {
-                now += step;
-                account.sweep(now);
-                if account.judge(&policy, hold, now) == Verdict::Fits {
-                    account.take(&policy, &ask(&CallId::new(), hold), now);
-                }
-            }
-            account.sweep(now);
-            let fits_at = |at: i64| {
-                let mut then = account.clone();
-                then.sweep(at);
-                then.judge(&policy, hold, at) == Verdict::Fits
-            };
-            match account.judge(&policy, hold, now) {
-                Verdict::Fits => prop_assert!(fits_at(now)),
-                Verdict::Violated { wait_ms: None } => prop_assert!(hold.max(1) > limit),
-                Verdict::Violated { wait_ms: Some(wait) } => {
-                    let at = now + i64::try_from(wait).unwrap();
-                    prop_assert!(!fits_at(at - 1));
-                    prop_assert!(fits_at(at) || at == 9_000);
-                }
-            }
-        }
-    }
-}
+#[path = "algebra_tests.rs"]
+mod tests;

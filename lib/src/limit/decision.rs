@@ -1,6 +1,7 @@
 //! What the limiter answers.
 
-use super::Policy;
+use super::{Policy, identity::Refusal};
+use crate::ids::CallId;
 
 /// The answer to an ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,12 @@ pub enum Decision {
     Admitted {
         /// How they stand now, in the ask's order.
         standings: Vec<Standing>,
+        /// When, by the store's clock.
+        at_ms: i64,
+        /// When the store's memory began: see [`Limiter::open`](super::Limiter::open).
+        epoch_ms: i64,
+        /// Holds in these budgets whose slot is over and that nobody has settled: at most eight a budget.
+        overdue: Vec<Overdue>,
     },
     /// Taken in none.
     Refused {
@@ -20,7 +27,11 @@ pub enum Decision {
         retry_after_ms: Option<u64>,
         /// How they stand, in the ask's order.
         standings: Vec<Standing>,
+        /// As for an admitted call. What they hold may be what is missing.
+        overdue: Vec<Overdue>,
     },
+    /// Nothing was decided: ask again when this is out of the way.
+    Obstructed(Obstacle),
     /// Taken in none: the caller's token names one plan and another is in force. Ask again with that one's policies.
     PlanChanged {
         /// The plan in force.
@@ -28,6 +39,77 @@ pub enum Decision {
     },
     /// Taken in none: the caller has signed out, or the key has been revoked.
     Revoked,
+}
+
+/// A hold that has outlived its call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// The call.
+    pub call_id: CallId,
+    /// What it holds.
+    pub hold_nanousd: i64,
+}
+
+/// Why budgets cannot be read yet. Nothing was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// By the store's clock another period is on: this machine's clock is wrong, or midnight has just passed.
+    OtherPeriod {
+        /// The store's time.
+        now_ms: i64,
+    },
+    /// The store may have forgotten these accounts: [`Limiter::open`](super::Limiter::open) them from the ledger.
+    Lost {
+        /// Their places in the ask.
+        accounts: Vec<usize>,
+        /// When the store's memory began.
+        epoch_ms: i64,
+    },
+}
+
+/// The answer to a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// How the policies stand, in the order in which they were named.
+    Standings(Vec<Standing>),
+    /// They cannot be read yet.
+    Obstructed(Obstacle),
+    /// Another plan is in force than the one that was named.
+    PlanChanged {
+        /// The plan in force.
+        plan: String,
+    },
+    /// The caller has signed out, or the key has been revoked.
+    Revoked,
+}
+
+impl From<Refusal> for Decision {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::PlanChanged { plan } => Self::PlanChanged { plan },
+            Refusal::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl From<Refusal> for Reading {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::PlanChanged { plan } => Self::PlanChanged { plan },
+            Refusal::Revoked => Self::Revoked,
+        }
+    }
+}
+
+/// The answer to [`Limiter::extend`](super::Limiter::extend).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// The call holds as much as it was told.
+    Granted,
+    /// A budget has no room, or the call is over. It holds what it held.
+    Refused,
+    /// Nothing was decided.
+    Obstructed(Obstacle),
 }
 
 impl Decision {
@@ -39,13 +121,18 @@ impl Decision {
     /// How the policies stand, in the ask's order; nothing where they were not looked at.
     pub fn standings(&self) -> &[Standing] {
         match self {
-            Self::Admitted { standings } | Self::Refused { standings, .. } => standings,
-            Self::PlanChanged { .. } | Self::Revoked => &[],
+            Self::Admitted { standings, .. } | Self::Refused { standings, .. } => standings,
+            Self::Obstructed(_) | Self::PlanChanged { .. } | Self::Revoked => &[],
         }
     }
 
     /// From every policy's standing and verdict, in the ask's order.
-    pub(super) fn from_verdicts(parts: Vec<(Standing, Verdict)>) -> Self {
+    pub(super) fn from_verdicts(
+        parts: Vec<(Standing, Verdict)>,
+        at_ms: i64,
+        epoch_ms: i64,
+        overdue: Vec<Overdue>,
+    ) -> Self {
         let mut violated = Vec::new();
         let mut retry_after_ms = Some(0);
         for (standing, verdict) in &parts {
@@ -56,9 +143,9 @@ impl Decision {
         }
         let standings = parts.into_iter().map(|(standing, _)| standing).collect();
         if violated.is_empty() {
-            Self::Admitted { standings }
+            Self::Admitted { standings, at_ms, epoch_ms, overdue }
         } else {
-            Self::Refused { violated, retry_after_ms, standings }
+            Self::Refused { violated, retry_after_ms, standings, overdue }
         }
     }
 }
@@ -68,6 +155,8 @@ impl Decision {
 pub struct Standing {
     /// The policy's name.
     pub policy: String,
+    /// Whether it is a budget, so that the figures are nanodollars.
+    pub is_money: bool,
     /// Its limit, in calls or, for a budget, in nanodollars.
     pub limit: u64,
     /// What is left, in the same unit.
@@ -79,7 +168,8 @@ pub struct Standing {
 impl Standing {
     pub(super) fn new(policy: &Policy, remaining: i64, reset_ms: Option<u64>) -> Self {
         let [limit, remaining] = [policy.limit(), remaining].map(|number| u64::try_from(number).unwrap_or(0));
-        Self { policy: policy.name().to_owned(), limit, remaining, reset_ms }
+        let is_money = matches!(policy, Policy::Budget { .. });
+        Self { policy: policy.name().to_owned(), is_money, limit, remaining, reset_ms }
     }
 }
 

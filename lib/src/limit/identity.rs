@@ -1,6 +1,6 @@
 //! Who asks, and what has been decided about them since their token was made: another plan, or that it is over.
 
-use super::{Decision, LimitError, policy};
+use super::{LimitError, Limiter, policy};
 
 /// How long a plan is remembered that is in force against what tokens say: a day, longer than access tokens live.
 pub(super) const PLAN_TTL_MS: u64 = 86_400_000;
@@ -37,6 +37,13 @@ pub(super) struct Noted {
     pub(super) is_session_over: bool,
 }
 
+/// Why the holder of a token may not go on as it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    PlanChanged { plan: String },
+    Revoked,
+}
+
 /// Something to note: it is forgotten after a while.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
@@ -45,6 +52,43 @@ pub(super) struct Note {
     pub(super) ttl_ms: u64,
     /// The value is a time, and an earlier one must not replace a later one.
     pub(super) keeps_later: bool,
+}
+
+impl Limiter {
+    /// Says which plan is in force for a caller, whatever their tokens say: from the next ask on, for a day, which
+    /// is longer than any access token lives.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; saying it again is safe.
+    pub async fn set_plan(&self, subject: &str, plan: &str) -> Result<(), LimitError> {
+        self.note(Note::plan(subject, plan)).await
+    }
+
+    /// Ends a session or an API key: from the next ask on, for `ttl_ms`, which must be longer than its tokens live.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; ending it again is safe.
+    pub async fn revoke_session(&self, session: &str, ttl_ms: u64) -> Result<(), LimitError> {
+        self.note(Note::session(session, ttl_ms)?).await
+    }
+
+    /// Ends everything of a caller that was issued before a moment (milliseconds since 1970), for `ttl_ms`. A later
+    /// moment is never replaced by an earlier one.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; ending it again is safe.
+    pub async fn revoke_before(&self, subject: &str, before_ms: i64, ttl_ms: u64) -> Result<(), LimitError> {
+        self.note(Note::before(subject, before_ms, ttl_ms)?).await
+    }
+
+    async fn note(&self, note: Note) -> Result<(), LimitError> {
+        match self {
+            Self::Redis(redis) => redis.note(&note).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.note(note).await,
+            Self::Memory(memory) => memory.note(note),
+        }
+    }
 }
 
 impl Identity<'_> {
@@ -61,13 +105,13 @@ impl Identity<'_> {
 
 impl Claim {
     /// The refusal, where there is one. Revocation comes first: whoever is out has no plan.
-    pub(super) fn refusal(&self, noted: &Noted) -> Option<Decision> {
+    pub(super) fn refusal(&self, noted: &Noted) -> Option<Refusal> {
         let before_ms = noted.before.as_deref().and_then(|text| text.parse::<i64>().ok());
         if noted.is_session_over || before_ms.is_some_and(|before_ms| self.issued_ms < before_ms) {
-            return Some(Decision::Revoked);
+            return Some(Refusal::Revoked);
         }
         let plan = noted.plan.as_ref().filter(|plan| **plan != self.plan)?;
-        Some(Decision::PlanChanged { plan: plan.clone() })
+        Some(Refusal::PlanChanged { plan: plan.clone() })
     }
 }
 

@@ -6,10 +6,11 @@ use std::{
 };
 
 use super::{
-    Ask, Clock, Decision, Identity, LimitError, Policy,
-    algebra::Account,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, Opening, Overdue, Policy, Reading,
+    algebra::{self, Account, Call},
     decision::Verdict,
-    identity::{Note, Noted},
+    identity::Note,
+    notes::Notes,
 };
 use crate::ids::CallId;
 
@@ -28,12 +29,13 @@ pub struct MemoryLimiter {
 
 #[derive(Debug, Default)]
 struct State {
+    /// When this memory began.
+    epoch_ms: Option<i64>,
     accounts: HashMap<String, Kept>,
     calls: HashMap<String, Call>,
     /// The calls' ids, oldest first.
     order: VecDeque<String>,
-    /// What is known of identities, and until when.
-    notes: HashMap<String, (String, i64)>,
+    notes: Notes,
 }
 
 #[derive(Debug, Default)]
@@ -41,12 +43,6 @@ struct Kept {
     account: Account,
     /// Until then an account is kept even without entries.
     until_ms: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Call {
-    Held,
-    Settled,
 }
 
 impl MemoryLimiter {
@@ -65,9 +61,10 @@ impl MemoryLimiter {
 
     pub(super) fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
         let known = state.calls.contains_key(ask.call_id.as_str());
-        if let Some(refusal) = state.refusal(ask.identity.filter(|_| !known), now) {
-            return Ok(refusal);
+        if let Some(refusal) = state.notes.refusal(ask.identity.filter(|_| !known), now) {
+            return Ok(refusal.into());
         }
         let judged: Vec<_> = ask
             .policies
@@ -78,10 +75,15 @@ impl MemoryLimiter {
                 (account, policy, verdict)
             })
             .collect();
+        let accounts = || judged.iter().map(|(account, policy, _)| (*policy, account));
+        if let Some(obstacle) = algebra::obstacle(accounts(), epoch_ms, Some(now)).filter(|_| !known) {
+            return Ok(Decision::Obstructed(obstacle));
+        }
+        let overdue = algebra::overdue(accounts(), ask, now);
         let admitted = judged.iter().all(|(_, _, verdict)| *verdict == Verdict::Fits);
         if admitted && !known {
             self.make_room(&mut state, ask.policies, now)?;
-            state.remember(ask.call_id, Call::Held, self.max_accounts);
+            state.remember(ask.call_id, Call::Held(ask.hold_nanousd), self.max_accounts);
         }
         let parts = judged.into_iter().map(|(mut account, policy, verdict)| {
             if admitted && !known {
@@ -90,24 +92,69 @@ impl MemoryLimiter {
             }
             (account.standing(policy, now), verdict)
         });
-        Ok(Decision::from_verdicts(parts.collect()))
+        Ok(Decision::from_verdicts(parts.collect(), now, epoch_ms, overdue))
+    }
+
+    pub(super) fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
+        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
+        let accounts: Vec<_> = ask.policies.iter().map(|policy| (policy, state.live(policy, now))).collect();
+        if let Some(obstacle) = algebra::obstacle(accounts.iter().map(|(p, account)| (*p, account)), epoch_ms, None) {
+            return Ok(Extension::Obstructed(obstacle));
+        }
+        let Some(Call::Held(held)) = state.calls.get(ask.call_id.as_str()).copied() else {
+            return Ok(Extension::Refused);
+        };
+        if held >= ask.hold_nanousd {
+            return Ok(Extension::Granted);
+        }
+        let mut grown = Vec::with_capacity(accounts.len());
+        for (policy, mut account) in accounts.into_iter().filter(|(policy, _)| policy.is_budget()) {
+            account.give_back(ask.call_id.as_str());
+            if account.judge(policy, ask.hold_nanousd, now) != Verdict::Fits {
+                return Ok(Extension::Refused);
+            }
+            account.take(policy, ask, now);
+            grown.push((policy, account));
+        }
+        for (policy, account) in grown {
+            state.keep(policy, account);
+        }
+        state.remember(ask.call_id, Call::Held(ask.hold_nanousd), self.max_accounts);
+        Ok(Extension::Granted)
+    }
+
+    pub(super) fn open(&self, opening: &Opening) -> Result<(), LimitError> {
+        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        state.epoch_ms.get_or_insert(now);
+        if state.live(&opening.policy, now).is_open {
+            return Ok(());
+        }
+        self.make_room(&mut state, std::slice::from_ref(&opening.policy), now)?;
+        let account = Account::opened(opening, |call_id| state.calls.get(call_id).copied());
+        for entry in account.entries.iter().filter(|entry| entry.amount > 0) {
+            let call_id = CallId(entry.call_id.clone());
+            state.remember(&call_id, Call::Held(entry.amount), self.max_accounts);
+        }
+        state.keep(&opening.policy, account);
+        Ok(())
     }
 
     pub(super) fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
-        if state.calls.get(call_id.as_str()) == Some(&Call::Settled) {
+        let epoch_ms = *state.epoch_ms.get_or_insert(now);
+        if let Some(Call::Settled(_)) = state.calls.get(call_id.as_str()) {
             return Ok(());
         }
         self.make_room(&mut state, policies, now)?;
-        state.remember(call_id, Call::Settled, self.max_accounts);
+        state.remember(call_id, Call::Settled(cost), self.max_accounts);
         for policy in policies {
             let mut account = state.live(policy, now);
             match policy {
                 Policy::Window { .. } => continue,
                 Policy::InFlight { .. } => account.give_back(call_id.as_str()),
                 Policy::Budget { .. } => {
-                    account.give_back(call_id.as_str());
-                    account.spent = account.spent.saturating_add(cost);
+                    account.settle(policy, call_id.as_str(), cost, epoch_ms);
                 }
             }
             state.keep(policy, account);
@@ -117,9 +164,7 @@ impl MemoryLimiter {
 
     pub(super) fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {
         let mut state = self.lock();
-        if state.calls.get(call_id.as_str()) != Some(&Call::Held) {
-            return Ok(());
-        }
+        let Some(Call::Held(_)) = state.calls.get(call_id.as_str()) else { return Ok(()) };
         state.calls.remove(call_id.as_str());
         state.order.retain(|id| id != call_id.as_str());
         for policy in policies {
@@ -130,24 +175,46 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Decision {
+    pub(super) fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
+        let mut state = self.lock();
+        for policy in policies.iter().filter(|policy| policy.is_budget()) {
+            if let Some(kept) = state.accounts.get_mut(&policy.account()) {
+                kept.account.give_back(hold.call_id.as_str());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
         let (now, state) = (self.clock.now_ms(), self.lock());
-        state.refusal(identity, now).unwrap_or_else(|| Decision::Admitted {
-            standings: policies.iter().map(|policy| state.live(policy, now).standing(policy, now)).collect(),
-        })
+        let epoch_ms = state.epoch_ms.unwrap_or(now);
+        Ok(budgets.iter().map(|policy| state.live(policy, now).figures(policy, epoch_ms)).collect())
+    }
+
+    pub(super) fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        let mut state = self.lock();
+        state.epoch_ms = Some(self.clock.now_ms());
+        for policy in budgets {
+            state.accounts.remove(&policy.account());
+        }
+        Ok(())
+    }
+
+    pub(super) fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Reading {
+        let (now, state) = (self.clock.now_ms(), self.lock());
+        if let Some(refusal) = state.notes.refusal(identity, now) {
+            return refusal.into();
+        }
+        let accounts: Vec<_> = policies.iter().map(|policy| (policy, state.live(policy, now))).collect();
+        let borrowed = accounts.iter().map(|(policy, account)| (*policy, account));
+        match algebra::obstacle(borrowed, state.epoch_ms.unwrap_or(now), Some(now)) {
+            Some(obstacle) => Reading::Obstructed(obstacle),
+            None => Reading::Standings(accounts.iter().map(|(p, account)| account.standing(p, now)).collect()),
+        }
     }
 
     pub(super) fn note(&self, note: Note) -> Result<(), LimitError> {
-        let (now, mut state) = (self.clock.now_ms(), self.lock());
-        state.notes.retain(|_, (_, until_ms)| *until_ms > now);
-        let (known, until_ms) = state.notes.get(&note.key).cloned().unzip();
-        if known.is_none() && state.notes.len() >= self.max_accounts {
-            return Err(LimitError::Full);
-        }
-        let value = known.filter(|known| note.yields_to(known)).unwrap_or(note.value);
-        let lives_until_ms = now.saturating_add(i64::try_from(note.ttl_ms).unwrap_or(i64::MAX));
-        state.notes.insert(note.key, (value, lives_until_ms.max(until_ms.unwrap_or(0))));
-        Ok(())
+        self.lock().notes.note(note, self.max_accounts, self.clock.now_ms())
     }
 
     /// Evicts what has expired if the new accounts would not fit otherwise.
@@ -158,7 +225,7 @@ impl MemoryLimiter {
         }
         state.accounts.retain(|_, kept| {
             kept.account.sweep(now_ms);
-            !kept.account.entries.is_empty() || (kept.account.spent > 0 && kept.until_ms > now_ms)
+            !kept.account.entries.is_empty() || (kept.account.is_open && kept.until_ms > now_ms)
         });
         let new = policies.iter().filter(|policy| !state.accounts.contains_key(&policy.account())).count();
         if state.accounts.len() + new <= self.max_accounts { Ok(()) } else { Err(LimitError::Full) }
@@ -166,16 +233,6 @@ impl MemoryLimiter {
 }
 
 impl State {
-    fn refusal(&self, identity: Option<Identity<'_>>, now_ms: i64) -> Option<Decision> {
-        let claim = identity?.claim();
-        let noted = |key: &String| {
-            let (value, until_ms) = self.notes.get(key)?;
-            (*until_ms > now_ms).then(|| value.clone())
-        };
-        let is_session_over = claim.session_key.as_ref().and_then(noted).is_some();
-        claim.refusal(&Noted { plan: noted(&claim.plan_key), before: noted(&claim.before_key), is_session_over })
-    }
-
     /// A copy of what counts now; small, because windows and slots are.
     fn live(&self, policy: &Policy, now_ms: i64) -> Account {
         let mut account =
@@ -205,42 +262,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use super::*;
-
-    fn window(subject: usize) -> [Policy; 1] {
-        [Policy::Window { name: "w".to_owned(), subject: subject.to_string(), limit: 1, window_ms: 1_000 }]
-    }
-
-    #[test]
-    fn a_full_memory_forgets_what_expired_and_nothing_else() {
-        let time = Arc::new(AtomicI64::new(0));
-        let mut limiter = MemoryLimiter::new(3);
-        limiter.clock = Clock::Fixed(time.clone());
-        let ask = |subject| {
-            let (call_id, policies) = (CallId::new(), window(subject));
-            let ask = Ask { call_id: &call_id, identity: None, policies: &policies, hold_nanousd: 0, hold_ttl_ms: 1 };
-            limiter.reserve(&ask)
-        };
-        for subject in 0..3 {
-            assert!(ask(subject).unwrap().is_admitted());
-        }
-        assert!(matches!(ask(3), Err(LimitError::Full)));
-        assert!(!ask(0).unwrap().is_admitted());
-        time.store(1_000, Ordering::SeqCst);
-        assert!(ask(3).unwrap().is_admitted());
-        assert_eq!(limiter.accounts(), 1);
-    }
-
-    #[test]
-    fn only_so_many_calls_are_remembered() {
-        let limiter = MemoryLimiter::new(1);
-        for _ in 0..100 {
-            limiter.settle(&CallId::new(), &[], 0).unwrap();
-        }
-        assert_eq!(limiter.lock().calls.len(), CALLS_PER_ACCOUNT);
-        assert_eq!(limiter.lock().order.len(), CALLS_PER_ACCOUNT);
-    }
-}
+#[path = "memory_tests.rs"]
+mod tests;

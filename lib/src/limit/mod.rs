@@ -1,5 +1,8 @@
 //! Windows, holds and budgets, taken all or nothing in one atomic step.
 //!
+//! A budget's account is a copy of the ledger's sum. Where the store may have forgotten it (its period began before the
+//! store's memory did), nobody spends out of it until it has been opened from the ledger.
+//!
 //! Windows slide exactly: an entry made at `t` counts in `(now - window, now]` and is gone at `t + window`. A budget
 //! is what has been settled plus the holds of running calls; a hold is a record of its own that expires by itself.
 //! A refused ask takes nothing. Times are the store's clock, in milliseconds. Zero means none.
@@ -9,6 +12,8 @@ mod decision;
 mod error;
 mod identity;
 mod memory;
+mod notes;
+mod opening;
 mod policy;
 mod redis;
 mod scripts;
@@ -20,14 +25,14 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use self::identity::Note;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteLimiter;
 pub use self::{
-    decision::{Decision, Standing},
+    decision::{Decision, Extension, Obstacle, Overdue, Reading, Standing},
     error::LimitError,
     identity::Identity,
     memory::MemoryLimiter,
+    opening::{Figures, Opening, RunningCall},
     policy::{Ask, MAX_EXACT, Policy},
     redis::RedisLimiter,
 };
@@ -91,6 +96,19 @@ impl Limiter {
         Self::Memory(MemoryLimiter::new(max_accounts))
     }
 
+    /// The store's time, in milliseconds since 1970: the clock that calls are dated by.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn now_ms(&self) -> Result<i64, LimitError> {
+        match self {
+            Self::Redis(redis) => redis.now_ms().await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => Ok(sqlite.clock.now_ms()),
+            Self::Memory(memory) => Ok(memory.clock.now_ms()),
+        }
+    }
+
     /// The same with another clock. For tests.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
@@ -103,8 +121,7 @@ impl Limiter {
         self
     }
 
-    /// Takes a place in every policy of the ask, or in none. The same call asking twice is admitted once. Where the
-    /// ask's identity is over or its plan another one, nothing is taken either.
+    /// Takes a place in every policy of the ask, or in none. The same call asking twice is admitted once.
     ///
     /// # Errors
     /// Any [`LimitError`]: no decision, and nothing may be started.
@@ -115,6 +132,36 @@ impl Limiter {
             #[cfg(sqlite)]
             Self::Sqlite(sqlite) => sqlite.reserve(ask).await,
             Self::Memory(memory) => memory.reserve(ask),
+        }
+    }
+
+    /// Makes the hold of a running call as large as the ask says, in all of its budgets or in none; windows and slots
+    /// are not looked at. Its lifetime starts anew. A call that runs over midnight stays in its period.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]: no decision, and the call holds what it held, or what it asked for.
+    pub async fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
+        ask.check()?;
+        match self {
+            Self::Redis(redis) => redis.extend(ask).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.extend(ask).await,
+            Self::Memory(memory) => memory.extend(ask),
+        }
+    }
+
+    /// Opens a lost account with what the ledger knows. One that is open stays as it is.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; opening again is safe.
+    pub async fn open(&self, opening: &Opening) -> Result<(), LimitError> {
+        policy::check_money(opening.settled_nanousd)?;
+        policy::check_policies(std::slice::from_ref(&opening.policy))?;
+        match self {
+            Self::Redis(redis) => redis.open(opening).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.open(opening).await,
+            Self::Memory(memory) => memory.open(opening),
         }
     }
 
@@ -149,61 +196,69 @@ impl Limiter {
         }
     }
 
+    /// Takes an overdue hold out of these budgets: for a call that was never made. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn forget(&self, hold: &Overdue, policies: &[Policy]) -> Result<(), LimitError> {
+        policy::check_policies(policies)?;
+        match self {
+            Self::Redis(redis) => redis.forget(hold, policies).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.forget(hold, policies).await,
+            Self::Memory(memory) => memory.forget(hold, policies),
+        }
+    }
+
+    /// What the accounts of budgets say, in their order: for a comparison with the ledger. Periods do not matter.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.figures(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.figures(budgets).await,
+            Self::Memory(memory) => memory.figures(budgets),
+        }
+    }
+
+    /// Forgets the accounts of budgets, so that nobody spends out of them until they are opened from the ledger. A new
+    /// epoch begins.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; doing it again is safe.
+    pub async fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.drop_accounts(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.drop_accounts(budgets).await,
+            Self::Memory(memory) => memory.drop_accounts(budgets),
+        }
+    }
+
     /// How the policies stand. Takes nothing and writes nothing.
     ///
     /// # Errors
     /// Any [`LimitError`].
-    pub async fn peek(&self, policies: &[Policy]) -> Result<Vec<Standing>, LimitError> {
-        Ok(self.look(None, policies).await?.standings().to_vec())
+    pub async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
+        self.look(None, policies).await
     }
 
-    /// How the policies stand for somebody: `Admitted`, or what became of the identity. Takes nothing and writes
-    /// nothing. Without policies it only checks the identity.
+    /// How the policies stand for somebody, or what became of the identity. Takes nothing and writes nothing. Without
+    /// policies it only checks the identity.
     ///
     /// # Errors
     /// Any [`LimitError`].
-    pub async fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Result<Decision, LimitError> {
+    pub async fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Result<Reading, LimitError> {
         policy::check_policies(policies)?;
         match self {
             Self::Redis(redis) => redis.look(identity, policies).await,
             #[cfg(sqlite)]
             Self::Sqlite(sqlite) => sqlite.look(identity, policies).await,
             Self::Memory(memory) => Ok(memory.look(identity, policies)),
-        }
-    }
-
-    /// Says which plan is in force for a caller, whatever their tokens say: from the next ask on, for a day, which
-    /// is longer than any access token lives.
-    ///
-    /// # Errors
-    /// Any [`LimitError`]; saying it again is safe.
-    pub async fn set_plan(&self, subject: &str, plan: &str) -> Result<(), LimitError> {
-        self.note(Note::plan(subject, plan)).await
-    }
-
-    /// Ends a session or an API key: from the next ask on, for `ttl_ms`, which must be longer than its tokens live.
-    ///
-    /// # Errors
-    /// Any [`LimitError`]; ending it again is safe.
-    pub async fn revoke_session(&self, session: &str, ttl_ms: u64) -> Result<(), LimitError> {
-        self.note(Note::session(session, ttl_ms)?).await
-    }
-
-    /// Ends everything of a caller that was issued before a moment (milliseconds since 1970), for `ttl_ms`. A later
-    /// moment is never replaced by an earlier one.
-    ///
-    /// # Errors
-    /// Any [`LimitError`]; ending it again is safe.
-    pub async fn revoke_before(&self, subject: &str, before_ms: i64, ttl_ms: u64) -> Result<(), LimitError> {
-        self.note(Note::before(subject, before_ms, ttl_ms)?).await
-    }
-
-    async fn note(&self, note: Note) -> Result<(), LimitError> {
-        match self {
-            Self::Redis(redis) => redis.note(&note).await,
-            #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => sqlite.note(note).await,
-            Self::Memory(memory) => memory.note(note),
         }
     }
 }

@@ -1,13 +1,16 @@
 //! What can be limited, and what is asked for.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Identity, LimitError};
 use crate::ids::CallId;
 
 /// The largest number that Redis scripts count exactly (2^53 - 1): about nine million dollars in nanodollars.
 pub const MAX_EXACT: i64 = (1 << 53) - 1;
 
-/// One limit for one subject. A limit of zero admits nothing, ever.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One limit for one subject. A limit of zero admits nothing, ever. As JSON it is what the ledger keeps of a hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Policy {
     /// An exact sliding window: no span of `window_ms` ever holds more than `limit` admitted calls.
     Window {
@@ -28,7 +31,9 @@ pub enum Policy {
         subject: String,
         /// Most money of the period, in nanodollars.
         limit_nanousd: i64,
-        /// When the period ends, in milliseconds since 1970.
+        /// When the period begins, in milliseconds since 1970.
+        starts_at_ms: i64,
+        /// When it ends.
         resets_at_ms: i64,
     },
     /// Calls that run at the same time.
@@ -48,6 +53,11 @@ impl Policy {
         match self {
             Self::Window { name, .. } | Self::Budget { name, .. } | Self::InFlight { name, .. } => name,
         }
+    }
+
+    /// Whether it limits money.
+    pub fn is_budget(&self) -> bool {
+        matches!(self, Self::Budget { .. })
     }
 
     /// The limit, in calls or in nanodollars. Checked to fit before anything is taken.
@@ -88,7 +98,11 @@ pub struct Ask<'a> {
     pub policies: &'a [Policy],
     /// The most that the call can cost, held in every budget, in nanodollars.
     pub hold_nanousd: i64,
-    /// How long holds and slots live if nobody settles, in milliseconds.
+    /// How long a slot lives if nobody settles, in milliseconds: longer than any call.
+    pub slot_ttl_ms: u64,
+    /// How long a hold lives if nobody settles. At least as long as a slot: a hold whose slot is over is reported as
+    /// [`Decision::Admitted::overdue`](super::Decision), so that the ledger can say what became of its call, and
+    /// still keeps its money until that is known.
     pub hold_ttl_ms: u64,
 }
 
@@ -96,8 +110,8 @@ impl Ask<'_> {
     pub(super) fn check(&self) -> Result<(), LimitError> {
         check_money(self.hold_nanousd)?;
         check_number(self.hold_ttl_ms)?;
-        if self.hold_ttl_ms == 0 {
-            return Err(LimitError::Invalid("a hold must live a while"));
+        if self.slot_ttl_ms == 0 || self.slot_ttl_ms > self.hold_ttl_ms {
+            return Err(LimitError::Invalid("a slot must live a while, and a hold as long as it"));
         }
         check_policies(self.policies)
     }
@@ -118,8 +132,9 @@ pub(super) fn check_policies(policies: &[Policy]) -> Result<(), LimitError> {
                 }
             }
             Policy::InFlight { limit, .. } => check_number(*limit)?,
-            Policy::Budget { limit_nanousd, resets_at_ms, .. } => {
+            Policy::Budget { limit_nanousd, starts_at_ms, resets_at_ms, .. } => {
                 check_money(*limit_nanousd)?;
+                check_money(*starts_at_ms)?;
                 check_money(*resets_at_ms)?;
             }
         }
@@ -128,6 +143,14 @@ pub(super) fn check_policies(policies: &[Policy]) -> Result<(), LimitError> {
         }
     }
     Ok(())
+}
+
+/// For what only budgets have.
+pub(super) fn check_budgets(policies: &[Policy]) -> Result<(), LimitError> {
+    match policies.iter().all(Policy::is_budget) {
+        true => check_policies(policies),
+        false => Err(LimitError::Invalid("only budgets have accounts")),
+    }
 }
 
 pub(super) fn check_money(number: i64) -> Result<(), LimitError> {
@@ -147,7 +170,8 @@ mod tests {
     use super::*;
 
     fn budget(limit_nanousd: i64) -> Policy {
-        Policy::Budget { name: "day".to_owned(), subject: "user:1".to_owned(), limit_nanousd, resets_at_ms: 1 }
+        let (name, subject) = ("day".to_owned(), "user:1".to_owned());
+        Policy::Budget { name, subject, limit_nanousd, starts_at_ms: 0, resets_at_ms: 1 }
     }
 
     fn window(name: &str, limit: u64, window_ms: u64) -> Policy {
@@ -158,7 +182,9 @@ mod tests {
     fn what_cannot_be_counted_exactly_is_refused() {
         let call_id = CallId::new();
         let ask = |policies: &[Policy], hold_nanousd, hold_ttl_ms| {
-            Ask { call_id: &call_id, identity: None, policies, hold_nanousd, hold_ttl_ms }.check().is_ok()
+            Ask { call_id: &call_id, identity: None, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms }
+                .check()
+                .is_ok()
         };
         assert!(ask(&[budget(MAX_EXACT), window("a", 0, 1)], MAX_EXACT, 1));
         assert!(!ask(&[budget(MAX_EXACT + 1)], 1, 1));

@@ -4,22 +4,47 @@ use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
-    sha1: "b525c6ff2e7042add6a60a62f54a2686fdfc4964",
+    sha1: "c668a658e892b4470c447493be1a4ecf8a1c09ce",
 };
 
 pub(super) static PEEK: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
-    sha1: "62bdeeda0a04f646a605a7bad849c67155d01398",
+    sha1: "f86e69b6f3b06b43b0a4caea331c5c9b68d3de1c",
 };
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "005b98f818e5b0fd7615c624bd2e39ecb7609258",
+    sha1: "9c0ed6de6c5d4ad3ab046d0caddd72646f1ffc8b",
 };
 
 pub(super) static RELEASE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/release.lua")),
-    sha1: "8a08383b39057c8abdc8baa44532582a98cd9ebf",
+    sha1: "addc0e52e1ce6aac4a8049176f06ec707a559abe",
+};
+
+pub(super) static EXTEND: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/extend.lua")),
+    sha1: "8d4225a05ae7b4ae6eb817854ed673a726e94200",
+};
+
+pub(super) static OPEN: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/open.lua")),
+    sha1: "4a931e65901a1337e3e5e93101402816a5d08ebe",
+};
+
+pub(super) static FORGET: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/forget.lua")),
+    sha1: "cb367e466c950e9511a515446ef2fa1fc02f4bd8",
+};
+
+pub(super) static FIGURES: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
+    sha1: "2f59205d0597ef281508091d83178ca4f331f620",
+};
+
+pub(super) static DROP: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
+    sha1: "84878c4906b8bcde7bbfd2e988cc8a13bc2b254a",
 };
 
 /// What is noted about an identity; it needs no policies.
@@ -30,16 +55,18 @@ pub(super) static NOTE: Script =
 mod tests {
     use super::*;
 
+    const ALL: [&Script; 10] = [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET, &FIGURES, &DROP, &NOTE];
+
     #[test]
     fn every_script_has_its_own_hash() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &NOTE] {
+        for script in ALL {
             assert_eq!(script.sha1, script.computed_sha1());
         }
     }
 
     #[test]
     fn plain_redis_takes_every_script() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &NOTE] {
+        for script in ALL {
             assert!(!script.text.contains("#!"), "Redis 7.0 refuses a shebang line with flags it does not know");
         }
     }

@@ -1,6 +1,6 @@
 //! The ledger's first half: the row that is written before Claude hears of the call.
 
-use super::{Statement, Store, StoreError, Value};
+use super::{Begun, Constraint, Statement, Store, StoreError, Value};
 
 /// A call that is about to be made.
 #[derive(Clone, Debug)]
@@ -9,6 +9,10 @@ pub struct NewCall<'a> {
     pub id: &'a str,
     /// Who asks.
     pub owner: &'a str,
+    /// Whose budgets it counts in.
+    pub subject: &'a str,
+    /// When the memory of the limiter that admitted it began, where that matters.
+    pub epoch_ms: Option<i64>,
     /// The plan in force.
     pub plan: &'a str,
     /// `chat` or `messages`.
@@ -30,22 +34,30 @@ pub struct NewCall<'a> {
 }
 
 impl Store {
-    /// Writes the row of a call without a conversation, in state `reserved`.
+    /// Writes the row of a call without a conversation, in state `reserved`. Its history is empty.
     ///
     /// # Errors
     /// [`StoreError`]; the call must not be made then.
-    pub async fn begin_call(&self, call: &NewCall<'_>) -> Result<(), StoreError> {
+    pub async fn begin_call(&self, call: &NewCall<'_>) -> Result<Begun, StoreError> {
         const SQL: &str = concat!(
             "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, ",
-            "ceiling_nanousd, hold, created_ms, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, ",
-            "cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) ",
-            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'reserved', 0, 0, 0, 0, 0, 0, 0, 0)"
+            "ceiling_nanousd, hold, created_ms, subject, state, input_tokens, cache_write_5m_tokens, ",
+            "cache_write_1h_tokens, cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, ",
+            "is_client_gone) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ",
+            "(select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13)), ",
+            "0, 0, 0, 0, 0, 0, 0, 0)"
         );
-        self.rows(Statement { sql: SQL, params: params(call) }).await.map(drop)
+        let statements = self.share_epoch().into_iter().chain([Statement { sql: SQL, params: params(call) }]);
+        match self.atomic(statements.collect()).await {
+            Ok(_) => Ok(Begun::Started { history: Vec::new() }),
+            // The row's state was null, which the table refuses.
+            Err(StoreError::Refused(Constraint::NotNull)) => Ok(Begun::Outdated),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// The values of a new row, in the order of its first eleven columns.
+/// The values of a new row: its first twelve columns, and the epoch that it must not be older than.
 pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
     vec![
         call.id.into(),
@@ -59,5 +71,7 @@ pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
         call.ceiling_nanousd.into(),
         call.hold.into(),
         call.created_ms.into(),
+        call.subject.into(),
+        call.epoch_ms.unwrap_or(i64::MAX).into(),
     ]
 }

@@ -121,12 +121,13 @@ impl PostgresStore {
         self.used();
         begun.map_err(|error| Attempt::failed(&error))?;
         let rows = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        committed.map_err(|error| Attempt::failed(&error))?;
+        // Until here everything was undone. That a commit was not confirmed says nothing about it.
+        committed.map_err(|error| Attempt { told: unknown(&error), ..Attempt::failed(&error) })?;
         Ok(rows)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Attempt> {
-        tokio::time::timeout(self.options.answer_max, work).await.map_err(|_| Attempt::unavailable("no answer in time"))
+        tokio::time::timeout(self.options.answer_max, work).await.map_err(|_| Attempt::unknown("no answer in time"))
     }
 
     async fn connection(&self) -> Result<Object, Attempt> {
@@ -171,7 +172,16 @@ struct Attempt {
     is_closed: bool,
 }
 
+fn unknown(error: &tokio_postgres::Error) -> StoreError {
+    let code = error.code().map_or("the connection broke", SqlState::code);
+    StoreError::Unknown(code.to_owned())
+}
+
 impl Attempt {
+    fn unknown(why: &str) -> Self {
+        Self { told: StoreError::Unknown(why.to_owned()), is_closed: false }
+    }
+
     fn unavailable(why: &str) -> Self {
         Self { told: StoreError::Unavailable(why.to_owned()), is_closed: false }
     }
@@ -187,7 +197,7 @@ impl Attempt {
                 StoreError::Unavailable(format!("Postgres answered {}", code.code()))
             }
             Some(code) => StoreError::Failed(format!("Postgres answered {}", code.code())),
-            None => StoreError::Unavailable("the connection broke".to_owned()),
+            None => unknown(error),
         };
         // 57P01: an administrator ended the connection.
         let is_closed = error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN);

@@ -1,17 +1,19 @@
 //! The ledger's second half: what a call turned out to cost.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Statement, Store, StoreError, Value};
 use crate::usage::{Source, Speed, Usage};
 
 /// The end of a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The call.
     pub call_id: String,
     /// Whose it is.
     pub owner: String,
     /// `completed`, `refused`, `failed` or `cut`.
-    pub outcome: &'static str,
+    pub outcome: String,
     /// Where the figures come from.
     pub source: Source,
     /// The model that answered; `None` keeps the one that was priced.
@@ -35,7 +37,7 @@ pub struct Settlement {
 }
 
 /// The answer, to be kept in its conversation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssistantMessage {
     /// Its id, made before the call.
     pub id: String,
@@ -49,9 +51,9 @@ pub struct AssistantMessage {
 
 const LOCK_CONVERSATION: &str = "update conversations set updated_ms = $3 where owner = $1 and id = $2";
 
-const APPEND_ANSWER: &str = "insert into messages (id, owner, conversation_id, position, role, content, call_id, superseded_by, created_ms) \
+const APPEND_ANSWER: &str = "insert into messages (id, owner, conversation_id, position, role, content, call_id, superseded_by, created_ms, answer_id) \
     select $3, $1, $2, (select coalesce(max(position), 0) + 1 from messages where owner = $1 and conversation_id = $2), \
-    'assistant', $4, $5, answered.superseded_by, $7 \
+    'assistant', $4, $5, answered.superseded_by, $7, answered.answer_id \
     from messages answered where answered.owner = $1 and answered.conversation_id = $2 and answered.id = $6 \
     and exists (select 1 from calls where id = $5 and owner = $1 and state = 'reserved') \
     on conflict (id) do nothing";
@@ -107,7 +109,7 @@ fn params(settlement: &Settlement) -> Vec<Value> {
     vec![
         settlement.call_id.as_str().into(),
         settlement.owner.as_str().into(),
-        settlement.outcome.into(),
+        settlement.outcome.as_str().into(),
         settlement.source.as_str().into(),
         settlement.model.clone().into(),
         count(usage.input_tokens),

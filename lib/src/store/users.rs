@@ -171,7 +171,7 @@ impl Store {
         let rows = self
             .atomic(vec![
                 Statement::new(
-                    "update calls set owner = $4, conversation_id = null, hold = '[]' where owner = $3 \
+                    "update calls set owner = $4, subject = $4, conversation_id = null, hold = '[]' where owner = $3 \
                      and state = 'settled' and exists (select 1 from users where id = $1 and password = $2)",
                     [id.into(), password.into(), owner.as_str().into(), anonymous_owner.into()],
                 ),

@@ -4,6 +4,7 @@ mod migrate;
 mod options;
 mod serve;
 mod standin;
+mod usage;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -23,7 +24,8 @@ pub(crate) struct Command {
     pub(crate) run: fn(Arguments, Terminal) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: &[Command] = &[serve::COMMAND, migrate::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
+const COMMANDS: &[Command] =
+    &[serve::COMMAND, migrate::COMMAND, usage::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
 
 /// Why a command stopped.
 pub(crate) enum Failure {

@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 
 use super::super::{
     Ctx,
-    admission::unavailable,
     plan_in_force::{identity, plan_changed, revoked},
 };
 use crate::{
     Code, Error,
     auth::Caller,
+    books::unavailable,
     config::plans::{AUTH_ATTEMPTS, AUTH_WINDOW_S},
     http::{HeaderName, HeaderValue, Request},
     ids::CallId,
@@ -44,6 +44,7 @@ impl Ctx {
             identity: caller.and_then(identity),
             policies: &all,
             hold_nanousd: 0,
+            slot_ttl_ms: 1,
             hold_ttl_ms: 1,
         };
         let decision = match self.time("limit", self.limiter()?.reserve(&ask)).await {
@@ -72,6 +73,7 @@ impl Ctx {
             }
             Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
             Decision::Revoked => Err(revoked()),
+            Decision::Obstructed(_) => Err(Error::internal("a window is no budget")),
         }
     }
 }

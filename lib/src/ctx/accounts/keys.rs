@@ -45,7 +45,7 @@ impl Ctx {
         }
         if let Err(error) = self.limiter()?.revoke_session(id, REVOKED_TTL_MS).await {
             // The store refuses it in every round trip; the limiter only sooner.
-            self.warn("revocation_not_noted", &super::super::admission::unavailable(error));
+            self.warn("revocation_not_noted", &crate::books::unavailable(error));
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ struct SignedIn<'a> {
 impl<'a> SignedIn<'a> {
     fn of(caller: &'a Caller) -> Result<Self, Error> {
         match &caller.credential {
-            Credential::Session { id, .. } => Ok(Self { user_id: caller.subject(), session: id }),
+            Credential::Session { id, .. } => Ok(Self { user_id: caller.account_id(), session: id }),
             Credential::None => Err(sign_in_first()),
             Credential::Key { .. } | Credential::Token { .. } => Err(Error::new(
                 Code::Forbidden,

@@ -34,7 +34,7 @@ impl Ctx {
             return Err(sign_in_first());
         }
         let store = self.store_of(caller).await?;
-        let own = self.time("store", store.profile(caller.subject(), clock::now_ms())).await?;
+        let own = self.time("store", store.profile(caller.account_id(), clock::now_ms())).await?;
         own.ok_or_else(|| Error::new(Code::NotFound, "Your token belongs to no account here. Sign up, or sign in."))
     }
 

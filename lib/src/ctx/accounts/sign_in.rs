@@ -113,7 +113,7 @@ impl Ctx {
             && let Err(error) = limiter.revoke_session(session, ENDED_TTL_MS).await
         {
             // The store refuses the session's access tokens as well.
-            self.warn("revocation_not_noted", &super::super::admission::unavailable(error));
+            self.warn("revocation_not_noted", &crate::books::unavailable(error));
         }
     }
 

@@ -1,13 +1,11 @@
 //! Signing out: from the next request on, for access tokens too.
 
-use super::{
-    super::{Ctx, admission::unavailable},
-    ENDED_TTL_MS,
-};
+use super::{super::Ctx, ENDED_TTL_MS};
 use crate::{
     Code, Error,
     account::Refresh,
     auth::{Caller, Credential, RefreshToken},
+    books::unavailable,
     clock,
     ctx::plan_in_force::revoked,
     http::{self, Request, header},
@@ -51,7 +49,7 @@ impl Ctx {
         match (&caller.credential, &leaving) {
             (Credential::Session { id, .. }, _) => {
                 self.clear_refresh_cookie(request);
-                let leaver = Leaver { user_id: caller.subject().to_owned(), session: id.clone() };
+                let leaver = Leaver { user_id: caller.account_id().to_owned(), session: id.clone() };
                 let store = match leaving {
                     // Once more, where the limiter was away the first time.
                     Leaving::This => self.store().await?.clone(),
@@ -59,7 +57,7 @@ impl Ctx {
                 };
                 self.end(&leaver, leaving, &store).await
             }
-            (Credential::Token { .. }, Leaving::Everywhere) => self.revoke_all(caller.subject()).await,
+            (Credential::Token { .. }, Leaving::Everywhere) => self.revoke_all(caller.account_id()).await,
             _ => Err(not_a_session(&caller)),
         }
     }

@@ -1,13 +1,16 @@
 -- Reads policies and writes nothing. Stands before every other script of this folder.
 --
 -- ARGV[1]  the time in ms, empty for the clock of Redis (only tests give one)
--- then, from a place that the script names, three per policy: kind, limit, and
---   window: its length in ms   budget: the time it resets, in ms   in_flight: 0
+-- then, from a place that the script names, four per policy: kind, limit, and
+--   window: its length in ms, 0   budget: the times it resets and starts, in ms   in_flight: 0, 0
+-- KEYS[1]  the epoch: when this Redis began to remember, in ms
 -- KEYS, from a place that the script names: the entries of each policy, for a budget its account as well.
 --
 -- Entries are a sorted set: the score is the moment at which an entry frees its place, so it is live while its
 -- score is above now. A member is the call's id, in a budget the id and its hold: ID:AMOUNT.
 -- An account is a hash: spent (settled) and held (the sum of its entries, so that nobody has to add them up).
+-- Without spent it is not there. If its period began before the epoch, it may have been forgotten: it is lost, and
+-- has to be opened from the ledger before anybody spends out of it.
 
 -- Lua writes 1e+15 for large numbers; this does not.
 local function text(number)
@@ -22,18 +25,31 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- The epoch expires when every period that it could matter to is over; then another one begins.
+local function epoch(now, writes)
+  local began = redis.call('GET', KEYS[1])
+  if began then
+    return tonumber(began)
+  end
+  if writes then
+    redis.call('SET', KEYS[1], text(now), 'PX', '3456000000')
+  end
+  return now
+end
+
 local function policies(key, arg)
   local all = {}
   while ARGV[arg] do
     local policy = {
-      kind = ARGV[arg], limit = tonumber(ARGV[arg + 1]), span = tonumber(ARGV[arg + 2]), entries = KEYS[key],
+      kind = ARGV[arg], limit = tonumber(ARGV[arg + 1]), span = tonumber(ARGV[arg + 2]),
+      start = tonumber(ARGV[arg + 3]), entries = KEYS[key],
     }
     if policy.kind == 'budget' then
       key = key + 1
       policy.account = KEYS[key]
     end
     key = key + 1
-    arg = arg + 3
+    arg = arg + 4
     all[#all + 1] = policy
   end
   return all
@@ -50,6 +66,7 @@ local function read(policy, now)
     return
   end
   local account = redis.call('HMGET', policy.account, 'spent', 'held')
+  policy.is_open = account[1] and true or false
   policy.held = tonumber(account[2] or 0)
   policy.expired = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now))
   policy.expired_amount = 0
@@ -58,6 +75,23 @@ local function read(policy, now)
   end
   policy.held = policy.held - policy.expired_amount
   policy.used = tonumber(account[1] or 0) + policy.held
+end
+
+-- What keeps budgets from being read: the answer that says so, or nil. Another period is on than was asked for
+-- (-1 and the time), or accounts are lost (-2, the epoch, and their places in the ask, from 0).
+local function obstacle(all, now, began)
+  local lost = { -2, began }
+  for i, policy in ipairs(all) do
+    if policy.kind == 'budget' then
+      if now < policy.start or now >= policy.span then
+        return { -1, now }
+      end
+      if not policy.is_open and policy.start < began then
+        lost[#lost + 1] = i - 1
+      end
+    end
+  end
+  return lost[3] and lost or nil
 end
 
 -- The wait until `need` more is free if nothing else happens: -1 is never.

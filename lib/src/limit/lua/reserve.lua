@@ -1,20 +1,22 @@
 -- Takes a place in every policy, or in none.
 --
--- KEYS[1]  the call's marker, then the identity's keys, then the policies'
--- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms the hold lives   ARGV[5] ms the marker lives   then the identity
--- (three), then the policies
--- Answer: 1 or 0 (admitted or refused), then per policy: remaining, reset, wait.
+-- KEYS[2]  the call's marker, then the identity's keys, then the policies'
+-- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms a slot lives   ARGV[5] ms a hold lives   ARGV[6] ms the marker lives
+-- then the identity (three), then the policies
+-- Answer: 1 or 0 (admitted or refused), the time, the epoch, then per policy: remaining, reset, wait; then the
+-- holds that outlived a slot. Or an obstacle, or the identity's refusal. A call that has been admitted stays so.
 --   reset: ms until there is more, -1 for never   wait: -2 where it fits, else ms until it would, -1 for never
--- or the identity's refusal. A call that has been admitted stays so.
 
-local call_id, hold, hold_ttl = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local call_id, hold = ARGV[2], tonumber(ARGV[3])
+local slot_ttl, hold_ttl = tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()
-local known = redis.call('GET', KEYS[1])
-local identity_keys, refusal = identity(2, 6)
+local began = epoch(now, true)
+local known = redis.call('GET', KEYS[2])
+local identity_keys, refusal = identity(3, 7)
 if refusal and not known then
   return refusal
 end
-local all = policies(2 + identity_keys, 9)
+local all = policies(3 + identity_keys, 10)
 
 local function unit(policy)
   -- A budget with nothing left admits nothing, not even what is free.
@@ -49,13 +51,24 @@ local function take_money(policy)
       redis.call('PEXPIRE', policy.account, text(tonumber(account_ttl(policy, now)) + hold_ttl))
     end
   end
+  if not policy.is_open then
+    redis.call('HSET', policy.account, 'spent', '0')
+    redis.call('PEXPIRE', policy.account, text(tonumber(account_ttl(policy, now)) + hold_ttl))
+  end
   policy.held = policy.held + hold
   policy.used = policy.used + hold
 end
 
-local admitted = true
 for _, policy in ipairs(all) do
   read(policy, now)
+end
+local obstructed = obstacle(all, now, began)
+if obstructed and not known then
+  return obstructed
+end
+
+local admitted = true
+for _, policy in ipairs(all) do
   if policy.expired and #policy.expired > 0 then
     sweep(policy)
   end
@@ -68,15 +81,15 @@ if admitted and not known then
     if policy.kind == 'window' then
       take_place(policy, policy.span)
     elseif policy.kind == 'in_flight' then
-      take_place(policy, hold_ttl)
+      take_place(policy, slot_ttl)
     else
       take_money(policy)
     end
   end
-  redis.call('SET', KEYS[1], 'held:' .. text(hold), 'PX', ARGV[5])
+  redis.call('SET', KEYS[2], 'held:' .. text(hold), 'PX', ARGV[6])
 end
 
-local answer = { admitted and 1 or 0 }
+local answer = { admitted and 1 or 0, now, began }
 for _, policy in ipairs(all) do
   add_standing(answer, policy, now)
   local wait = -2
@@ -87,5 +100,19 @@ for _, policy in ipairs(all) do
     end
   end
   answer[#answer + 1] = wait
+end
+
+-- A call lives as long as its slot. A hold that is older has lost its call, and somebody has to look what became of it.
+local seen = {}
+for _, policy in ipairs(all) do
+  if policy.kind == 'budget' and policy.held > 0 then
+    local old = text(now + hold_ttl - slot_ttl)
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', policy.entries, '-inf', old, 'LIMIT', '0', '8')) do
+      if not seen[member] then
+        seen[member] = true
+        answer[#answer + 1] = member
+      end
+    end
+  end
 end
 return answer

@@ -1,0 +1,71 @@
+//! A call is closed behind the client's back. Every part is retried; what cannot be done now is left where the next one
+//! finds it.
+
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use super::Ctx;
+use crate::{
+    Error,
+    books::{Books, Closing},
+    clock,
+};
+
+/// Attempts at each part before it is left to others.
+const ATTEMPTS: u32 = 4;
+
+/// Whether this instance left something behind that its next call can bring in.
+static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+
+impl Ctx {
+    /// Settles the ledger, then tells limiter and hashes, then notes that they know. What cannot be done now waits:
+    /// without the ledger in the outbox, without the limiter in the ledger itself.
+    pub(super) async fn close(&self, closing: &Closing) {
+        let books = match self.books().await {
+            Ok(books) => books,
+            Err(error) => return self.warn("books_failed", &error),
+        };
+        let is_there = AtomicBool::new(true);
+        let write = || async { books.write_down(closing).await.map(|found| is_there.store(found, Ordering::Relaxed)) };
+        let is_written = self.insist("ledger_failed", write).await;
+        if !is_there.into_inner() {
+            return;
+        }
+        let is_booked = self.insist("booking_failed", || books.book(closing)).await;
+        let mark = || books.mark(&closing.settlement.call_id);
+        let is_done = is_written && is_booked && self.insist("mark_failed", mark).await;
+        if !is_written {
+            self.insist("outbox_failed", || books.put_aside(closing)).await;
+        }
+        if !is_done {
+            LEFT_BEHIND.store(true, Ordering::Relaxed);
+        } else if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
+            self.bring_in(&books).await;
+        }
+    }
+
+    /// Brings in what this instance left behind, wherever it waits.
+    async fn bring_in(&self, books: &Books) {
+        let now_ms = clock::now_ms();
+        let done = async { Ok::<_, Error>((books.drain_outbox().await?, books.book_settled_before(now_ms).await?)) };
+        if let Err(error) = done.await {
+            LEFT_BEHIND.store(true, Ordering::Relaxed);
+            self.warn("bring_in_failed", &error);
+        }
+    }
+
+    /// Tries again, a little later each time, and says whether it was done; what still fails is said loudly.
+    async fn insist<F: Future<Output = Result<(), Error>>>(&self, name: &'static str, part: impl Fn() -> F) -> bool {
+        for attempt in 1..=ATTEMPTS {
+            match part().await {
+                Ok(()) => return true,
+                Err(error) if attempt == ATTEMPTS => self.warn(name, &error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100 << (2 * attempt))).await,
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,94 @@
+//! What a call could cost at most, by plan and prices. No I/O.
+
+use super::Ctx;
+use crate::{
+    Code, Error,
+    auth::Caller,
+    config::plans::Plan,
+    cost::{self, InputBound, ModelPrice},
+};
+
+/// The longest that a call may run: the platform's `maxDuration` in vercel.json is 300 s.
+pub const CALL_MAX_MS: u64 = 285_000;
+
+/// A call whose model and price are known.
+#[derive(Clone, Debug)]
+pub struct PricedCall {
+    /// The model whose price holds.
+    pub model: &'static ModelPrice,
+    /// The model as asked for.
+    pub model_requested: String,
+    /// Most output tokens.
+    pub max_tokens: u64,
+    /// The prompt and what else costs, bounded from above.
+    pub bound: InputBound,
+    /// The most that the call can cost.
+    pub ceiling_nanousd: i64,
+}
+
+impl PricedCall {
+    /// The largest `max_tokens` with which this call could cost at most so much; none where the prompt alone is dearer.
+    pub fn max_tokens_within(&self, nanousd: i64) -> Option<u64> {
+        let fits = |tokens| cost::ceiling_nanousd(self.model, &self.bound, tokens).is_ok_and(|cost| cost <= nanousd);
+        if !fits(1) {
+            return None;
+        }
+        // Dearer with every token, so halving finds the last one that fits.
+        let (mut most, mut too_many) = (1, self.max_tokens.saturating_add(1));
+        while too_many - most > 1 {
+            let middle = most + (too_many - most) / 2;
+            if fits(middle) { most = middle } else { too_many = middle }
+        }
+        Some(most)
+    }
+}
+
+/// What a caller asks for.
+#[derive(Clone, Debug)]
+pub struct Wish<'a> {
+    /// The model; `None` is the plan's own.
+    pub model: Option<&'a str>,
+    /// Most output tokens; `None` is the plan's own number.
+    pub max_tokens: Option<u64>,
+    /// The prompt and what else costs.
+    pub bound: InputBound,
+}
+
+impl Ctx {
+    /// Checks model and `max_tokens` against plan and prices, and works out the ceiling. No I/O.
+    ///
+    /// # Errors
+    /// `model_unknown`, `model_not_allowed`, `max_tokens_too_large`, `feature_not_priced`.
+    pub fn price_call(&self, caller: &Caller, wish: &Wish<'_>) -> Result<PricedCall, Error> {
+        let plan = caller.plan.plan();
+        let model_requested = wish.model.unwrap_or(plan.default_model);
+        let model = self.check_model(caller, model_requested)?;
+        let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
+        let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
+        if max_tokens > most {
+            let detail = format!("`max_tokens` may be at most {most} with your plan and this model.");
+            return Err(Error::new(Code::MaxTokensTooLarge, detail).pointer("/max_tokens").member("max_tokens", most));
+        }
+        if wish.bound.fast && model.fast.is_none() {
+            return Err(Error::new(Code::FeatureNotPriced, "This model has no fast mode.").pointer("/speed"));
+        }
+        let ceiling_nanousd = cost::ceiling_nanousd(model, &wish.bound, max_tokens).map_err(|error| {
+            Error::new(Code::FeatureNotPriced, "What this request could cost cannot be told.").log(error)
+        })?;
+        let (model_requested, bound) = (model_requested.to_owned(), wish.bound.clone());
+        Ok(PricedCall { model, model_requested, max_tokens, bound, ceiling_nanousd })
+    }
+
+    pub(super) fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
+        let listed = |name: &String| cost::find(name).is_some_and(|found| found.id == model.id);
+        let by_deployment = self.config().claude.models.as_ref().is_none_or(|models| models.iter().any(listed));
+        if by_deployment && plan.models.contains(&model.id) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::ModelNotAllowed,
+            "Your plan does not include this model. It includes those listed in `models`.",
+        )
+        .member("models", plan.models))
+    }
+}
