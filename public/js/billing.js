@@ -34,6 +34,7 @@ export async function returned() {
   if (outcome === null) return null;
   query.delete('checkout');
   history.replaceState(null, '', query.size > 0 ? `/?${query}` : '/');
+  await session.bearer();
   if (outcome !== 'done') return 'Nothing was bought.';
   const { kind } = await api.checkout();
   await session.refresh();

@@ -86,7 +86,7 @@ mod tests {
     use crate::{
         config::Secret,
         ids,
-        limit::{Decision, Identity, Limiter},
+        limit::{Identity, Limiter, Reading},
         sqlite::Sqlite,
         store::{Statement, Store},
         stripe::{Offer, Stripe},
@@ -109,7 +109,7 @@ mod tests {
         billing.announce_plan("ann", &outdated).await.unwrap();
         let identity = Identity { subject: "user:ann", session: None, plan: "free", issued_ms: 1 };
         let seen = limiter.look(Some(identity), &[]).await.unwrap();
-        assert_eq!(seen, Decision::PlanChanged { plan: "pro".to_owned() });
+        assert_eq!(seen, Reading::PlanChanged { plan: "pro".to_owned() });
         std::fs::remove_dir_all(folder).unwrap();
     }
 }
