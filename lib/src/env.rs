@@ -142,6 +142,13 @@ pub const VERCEL_DEV: Var = var("VERCEL_DEV", "Set by `vercel dev`: 1 there.");
 pub const VERCEL_GIT_COMMIT_SHA: Var =
     var("VERCEL_GIT_COMMIT_SHA", "Set by Vercel: the commit, shown by GET /api/health.");
 
+/// The protection that the prover's tests take away. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_SABOTAGE: Var = var("PURSER_SABOTAGE", "For the prover's tests, in debug builds.");
+/// How far the clock is off. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_CLOCK_STEP_MS: Var = var("PURSER_CLOCK_STEP_MS", "For the prover, in debug builds.");
+
 /// All of them, in the order of the documentation.
 pub const VARS: &[&Var] = &[
     &DATABASE_URL,

@@ -43,6 +43,7 @@ mod json;
 pub mod limit;
 pub mod net;
 pub mod observe;
+pub mod sabotage;
 pub mod serve;
 #[cfg(sqlite)]
 pub mod sqlite;

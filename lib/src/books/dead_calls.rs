@@ -4,6 +4,7 @@ use super::{Books, Closing, unavailable};
 use crate::{
     Error, clock,
     limit::{Overdue, Policy},
+    sabotage::Protection,
     store::{LedgerRow, Settlement},
     usage::{Source, Usage},
 };
@@ -44,6 +45,9 @@ impl Books {
     pub async fn sweep_ledger(&self, now_ms: i64) -> Result<Swept, Error> {
         let dead_after_ms = i64::try_from(self.dead_after_ms).unwrap_or(i64::MAX);
         let mut swept = Swept::default();
+        if Protection::Reconcile.is_off() {
+            return Ok(swept);
+        }
         loop {
             let dead = self.store.calls_reserved_before(now_ms.saturating_sub(dead_after_ms), BATCH).await?;
             let is_last = (dead.len() as i64) < BATCH;

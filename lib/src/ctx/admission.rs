@@ -16,7 +16,8 @@ use crate::{
     chat::limits_json,
     clock,
     ids::CallId,
-    limit::{Ask, Decision, Obstacle, Overdue, Policy, Reading, Standing},
+    limit::{Ask, Decision, LimitError, Obstacle, Overdue, Policy, Reading, Standing},
+    sabotage::Protection,
 };
 
 /// How often an ask is repeated: a wrong clock, lost accounts and dead calls can come together.
@@ -66,8 +67,15 @@ impl Ctx {
         let mut has_looked = false;
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
-            let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, call.ceiling_nanousd) };
-            let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
+            let hold_nanousd = if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd };
+            let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, hold_nanousd) };
+            let answer = self.time("limit", self.limiter()?.reserve(&ask)).await;
+            let decision = answer.map_err(|error| {
+                if !matches!(error, LimitError::Invalid(_)) {
+                    self.withdraw_later(&call_id, &policies);
+                }
+                unavailable(error)
+            })?;
             self.add_limit_headers(&policies, decision.standings());
             match decision {
                 Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {

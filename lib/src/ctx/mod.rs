@@ -16,6 +16,7 @@ mod prepare;
 mod refusal;
 mod request_state;
 mod turn;
+mod unanswered;
 
 mod accounts;
 pub mod admission;

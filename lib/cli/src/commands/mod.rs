@@ -2,6 +2,7 @@
 
 mod migrate;
 mod options;
+mod prove;
 mod serve;
 mod standin;
 mod usage;
@@ -24,8 +25,14 @@ pub(crate) struct Command {
     pub(crate) run: fn(Arguments, Terminal) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: &[Command] =
-    &[serve::COMMAND, migrate::COMMAND, usage::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
+const COMMANDS: &[Command] = &[
+    serve::COMMAND,
+    migrate::COMMAND,
+    usage::COMMAND,
+    prove::COMMAND,
+    standin::COMMAND,
+    crate::serve::wrapper::COMMAND,
+];
 
 /// Why a command stopped.
 pub(crate) enum Failure {
@@ -49,7 +56,7 @@ impl Failure {
 
 /// Runs the command line, without the program's name. No command means `serve`.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let terminal = Terminal;
+    let terminal = Terminal::default();
     match dispatch(Arguments::new(arguments), terminal) {
         Ok(code) => code,
         Err(Failure::Usage(text)) => {
