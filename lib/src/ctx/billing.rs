@@ -98,7 +98,7 @@ impl Ctx {
 /// `invalid_token` for one who has not signed in, `forbidden` for a key.
 pub fn buyer(caller: &Caller) -> Result<&str, Error> {
     match &caller.credential {
-        Credential::Session { .. } | Credential::Token { .. } => Ok(caller.subject()),
+        Credential::Session { .. } | Credential::Token { .. } => Ok(caller.account_id()),
         Credential::Key { .. } => {
             Err(Error::new(Code::Forbidden, "An API key cannot buy. Sign in, and use the access token."))
         }
