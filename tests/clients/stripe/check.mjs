@@ -21,6 +21,7 @@ const ann = await stripe.customers.create(wish, { idempotencyKey: "key-1" });
 const again = await stripe.customers.create(wish, { idempotencyKey: "key-1" });
 assert.deepEqual([again.id, again.lastResponse.idempotencyKey], [ann.id, "key-1"]);
 assert.equal(again.lastResponse.headers["idempotent-replayed"], "true");
+assert.equal(again.lastResponse.requestId, "req_double");
 await refused(stripe.customers.create({ email: "bob@example.com" }, { idempotencyKey: "key-1" }), "StripeIdempotencyError");
 await refused(stripe.customers.create({ email: "nobody" }), "StripeInvalidRequestError", { param: "email" });
 await refused(stripe.customers.create({ nonsense: "x" }), "StripeInvalidRequestError", { code: "parameter_unknown" });

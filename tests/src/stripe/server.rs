@@ -126,6 +126,9 @@ impl State {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("request-id", HeaderValue::from_static("req_double"));
+        if let Some(key) = key.and_then(|key| HeaderValue::from_str(&key).ok()) {
+            headers.insert("idempotency-key", key);
+        }
         if is_replay {
             headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
