@@ -168,3 +168,20 @@ async fn with_the_user_goes_all_that_billing_knows() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_reading_and_the_users_farewell_never_wait_for_each_other() {
+    for engine in engines::ALL {
+        let store = engine.migrated().await;
+        for number in 0..40 {
+            let (id, customer) = (format!("u{number}"), format!("cus_u{number}"));
+            add_customer(&store, &id).await;
+            let ticket = ticket(&store, &id).await;
+            let leave = store.rows(Statement::new("delete from users where id = $1", [id.as_str().into()]));
+            let reading = reading(&ticket, &customer, "pro", Some(&customer));
+            let (applied, left) = futures_util::future::join(store.apply_reading(&reading), leave).await;
+            assert!(applied.is_ok() && left.is_ok(), "{engine:?}: {applied:?} {left:?}");
+            assert_eq!(store.plan_in_force(&id).await.unwrap(), None);
+        }
+    }
+}
