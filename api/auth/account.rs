@@ -1,7 +1,7 @@
 //! POST, GET, PATCH, DELETE /api/auth/account - Signs up; shows, changes, exports or deletes one's own account; API keys.
 //!
 //! POST: `{"email", "password"}` is answered 202 and the same whether or not the address is taken. GET: the account,
-//! its sessions and keys; `?export=1` everything of mine as JSON lines. PATCH: `{"password", "new_password"?,
+//! its subscription, sessions and keys; `?export=1` everything of mine as JSON lines. PATCH: `{"password", "new_password"?,
 //! "new_email"?}`. DELETE: `{"password"}`. API keys: POST `?key=new` with `{"name"}` shows one once, DELETE `?key=ID`
 //! revokes it.
 //! Errors: `weak_password`, `wrong_credentials`, `limit_exceeded`, `session_revoked`, `forbidden`, `conflict`,

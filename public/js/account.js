@@ -1,5 +1,6 @@
 // The account's dialog: sign up, in and out, or use a token.
 
+import { planActions } from './billing.js';
 import { byId } from './dom.js';
 import * as session from './session.js';
 
@@ -17,6 +18,7 @@ function fill() {
   byId('token').value = session.typed.get();
   byId('who').textContent = who?.email ?? '';
   byId('who-plan').textContent = who?.plan ?? '';
+  planActions();
   tell(null);
 }
 
@@ -25,8 +27,11 @@ function tell(text) {
   problemLine.textContent = text ?? '';
 }
 
-export function openAccount() {
+// Opens the dialog, with news of the plan where there are any.
+export function openAccount(news = null) {
   fill();
+  byId('plan-news').hidden = news === null;
+  byId('plan-news').textContent = news ?? '';
   dialog.returnValue = '';
   dialog.showModal();
 }
@@ -58,7 +63,7 @@ export function watchAccount(changed) {
     });
   });
   byId('sign-out').addEventListener('click', () => busy(() => session.signOut()));
-  byId('open-account').addEventListener('click', openAccount);
+  byId('open-account').addEventListener('click', () => openAccount());
   dialog.addEventListener('close', () => {
     if (!['changed', 'use', 'forget'].includes(dialog.returnValue)) return;
     const isTyped = dialog.returnValue === 'use';

@@ -20,6 +20,7 @@ export const json = async (path, options) => (await call(path, options)).json();
 
 const one = (id) => `/api/conversations/${encodeURIComponent(id)}`;
 
+export const checkout = () => json('/api/billing/checkout', { method: 'POST', body: {} });
 export const usage = () => json('/api/usage?days=1');
 export const renameConversation = (id, title) => json(one(id), { method: 'PATCH', body: { title } });
 export const deleteConversation = (id) => call(one(id), { method: 'DELETE' });

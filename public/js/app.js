@@ -2,6 +2,7 @@
 
 import { openAccount, watchAccount } from './account.js';
 import * as api from './api.js';
+import { returned } from './billing.js';
 import { byId } from './dom.js';
 import { Answer, question } from './messages.js';
 import { clearNotice, showProblem } from './notice.js';
@@ -259,4 +260,7 @@ watchAccount(() => {
 const wanted = () => new URLSearchParams(location.search).get('c');
 window.addEventListener('popstate', () => load(wanted()));
 load(wanted());
-refresh();
+returned()
+  .then((news) => news && openAccount(news))
+  .catch((problem) => showProblem(problem))
+  .finally(refresh);

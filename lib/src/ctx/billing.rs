@@ -1,6 +1,8 @@
 //! Who pays, and where the browser comes back to.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
+
+use serde_json::{Value, json};
 
 use super::{Ctx, accounts::sign_in_first};
 use crate::{
@@ -14,6 +16,8 @@ use crate::{
 };
 
 const DAY_S: i64 = 86_400;
+/// A part of the 300 s that a function may run (`maxDuration` in vercel.json).
+const RECONCILE_MAX: Duration = Duration::from_secs(120);
 
 impl Ctx {
     /// Billing, with Stripe's client.
@@ -47,6 +51,21 @@ impl Ctx {
             Err(error) if is_subscriber || error.code() == Code::StripeUnavailable => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Reads customers whose subscription should have changed, as far as there is time; `null` where nothing is sold.
+    ///
+    /// # Errors
+    /// `store_unavailable`.
+    pub async fn reconcile_subscriptions(&self) -> Result<Value, Error> {
+        if self.config().stripe.is_none() {
+            return Ok(Value::Null);
+        }
+        let run = self.billing().await?.reconcile_subscriptions(RECONCILE_MAX).await?;
+        if let Some(failure) = &run.failure {
+            self.warn("subscriptions_failed", &Error::internal(failure));
+        }
+        Ok(json!({ "read": run.read, "failed": run.failed, "is_cut": run.is_cut }))
     }
 
     /// Believes a request only where Stripe signed its body. No I/O.
