@@ -2,7 +2,7 @@
 //!
 //! GET: with messages, `?limit=` (1 to 200, 100 if absent) and `?cursor=`; `?format=ui` gives them as `useChat` has them. PATCH: `{"title"}`. DELETE: 204.
 //! Errors: `not_found` (also for another caller's), `invalid_query`, `invalid_json`, `invalid_body`,
-//! `store_unavailable`. Costs one or two store round trips. What calls cost stays in the ledger.
+//! `session_revoked`, `store_unavailable`. Costs one or two store round trips. What calls cost stays in the ledger.
 
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
             .parse()
             .map_err(|_| Error::new(Code::InvalidQuery, "`cursor` must be the `next_cursor` of an earlier page."))?,
     };
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let conversation = ctx.time("store", store.conversation(caller.id.as_str(), &id)).await?.ok_or_else(not_found)?;
     let mut page = ctx.time("store", store.messages(caller.id.as_str(), &id, after, limit + 1)).await?;
     let has_more = page.len() > limit as usize;
@@ -69,7 +69,7 @@ async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
     let title = Rename::parse(request.body())?.title;
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let renamed = store.rename_conversation(caller.id.as_str(), &id, &title, clock::now_ms());
     let renamed = ctx.time("store", renamed).await?.ok_or_else(not_found)?;
     http::json(StatusCode::OK, &conversation_json(&id, &renamed.title, renamed.created_ms, renamed.updated_ms))
@@ -78,7 +78,7 @@ async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
 async fn delete(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     match ctx.time("store", store.delete_conversation(caller.id.as_str(), &id)).await? {
         true => Ok(http::no_content()),
         false => Err(not_found()),

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 use purser::{
     Ctx, Error,
+    auth::Caller,
     claude::RequestFacts,
-    ctx::{ClientWire, ModelPage, messages_call},
+    ctx::{ClientWire, ModelPage, call::OpenCall, messages_call},
     http::{self, Method, Request, Response, StatusCode, query},
     serve::{self, Route},
 };
@@ -37,22 +38,41 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let caller = ctx.caller_by_key(&request)?;
+    let mut caller = ctx.caller_by_key(&request)?;
     let facts = RequestFacts::read(request.body())?;
     let upstream = messages_call(&request, &facts)?;
-    let priced = ctx.price_messages(&caller, &facts, request.body())?;
 
     // Reserve, write ahead, call, settle: as for chat, but the bytes are Claude's own.
-    let hold = ctx.reserve(&caller, &priced).await?;
-    let call = ctx.begin(&caller, priced, hold).await?;
+    let call = loop {
+        match open(&ctx, &caller, &facts, &request).await {
+            Ok(call) => break call,
+            // The token may be older than the plan in force.
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    };
     let wire = ClientWire::Bytes { is_stream: facts.stream };
     ctx.call_claude(call, upstream, caller.plan.plan().hang_up, wire).await
 }
 
+async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Request) -> Result<OpenCall, Error> {
+    let priced = ctx.price_messages(caller, facts, request.body())?;
+    let hold = ctx.reserve(caller, &priced).await?;
+    ctx.begin(caller, priced, hold).await
+}
+
 async fn count_tokens(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller_by_key(&request)?;
-    ctx.check_model(&caller, &RequestFacts::model_to_count(request.body())?)?;
-    ctx.count_tokens(&caller, &request).await
+    let mut caller = ctx.caller_by_key(&request)?;
+    let model = RequestFacts::model_to_count(request.body())?;
+    loop {
+        let counted = match ctx.check_model(&caller, &model) {
+            Ok(_) => ctx.count_tokens(&caller, &request).await,
+            Err(error) => Err(error),
+        };
+        match counted {
+            Ok(response) => return Ok(response),
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    }
 }
 
 async fn models(ctx: Ctx, request: Request) -> Result<Response, Error> {

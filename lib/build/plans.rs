@@ -44,6 +44,8 @@ struct Plan {
     budget_month_usd: Option<String>,
     plan_budget_day_usd: Option<String>,
     plan_budget_month_usd: Option<String>,
+    #[serde(default)]
+    past_due_grace_days: i64,
 }
 
 impl Plan {
@@ -86,6 +88,9 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
     if plan.default_max_tokens > plan.max_tokens {
         return Err("default_max_tokens is above max_tokens".to_owned());
     }
+    if !(0..=366).contains(&plan.past_due_grace_days) {
+        return Err("past_due_grace_days must be 0 to 366".to_owned());
+    }
     for name in &plan.models {
         let model = prices.model.iter().find(|model| model.id == *name);
         let model = model.ok_or_else(|| format!("model {name} has no price (write its full id)"))?;
@@ -118,7 +123,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
              max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
              budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, \
-             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }} }},\n",
+             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, past_due_grace_days: {} }},\n",
             plan.requests,
             plan.window_s,
             plan.in_flight,
@@ -131,6 +136,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             budgets.next()?,
             budgets.next()?,
             budgets.next()?,
+            plan.past_due_grace_days,
         ))
     });
     format!(

@@ -85,10 +85,25 @@ pub const RECONCILE_AFTER_S: Var = var(
     "RECONCILE_AFTER_S",
     "Seconds after which a call that nobody has settled counts as dead and is settled at its ceiling; 300 if absent: the longest a function may run.",
 );
+/// Stripe's key.
+pub const STRIPE_SECRET_KEY: Var =
+    secret("STRIPE_SECRET_KEY", "Stripe's secret or restricted key, sk_… or rk_…; without it nothing is sold.");
+/// Stripe's webhook secret.
+pub const STRIPE_WEBHOOK_SECRET: Var = secret(
+    "STRIPE_WEBHOOK_SECRET",
+    "The signing secret whsec_… of the webhook endpoint, or several, comma-separated; without it Stripe's events are refused.",
+);
+/// What is sold.
+pub const STRIPE_PRICE_PRO: Var = var(
+    "STRIPE_PRICE_PRO",
+    "The recurring price price_… of the pro plan, or several, comma-separated: the first is sold, all of them count; without it nothing is sold.",
+);
+/// Stripe's address.
+pub const STRIPE_BASE_URL: Var = var("STRIPE_BASE_URL", "Where Stripe's API is; https://api.stripe.com if absent.");
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
-    "Signs and verifies bearer tokens (HS256) and the anonymous cookie, 32 bytes or more; required on Vercel, made up and kept in .purser/ in development.",
+    "Signs and verifies tokens (HS256), API keys and cookies, 32 bytes or more; several with commas between them: the first signs, all verify. Required on Vercel, made up and kept in .purser/ in development.",
 );
 /// JWT issuer.
 pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");
@@ -106,7 +121,12 @@ pub const TRUST_PROXY: Var = var(
 );
 /// Admin secret.
 pub const ADMIN_SECRET: Var =
-    secret("ADMIN_SECRET", "Bearer secret of GET /api/health?deep=1; without it the deep check is off.");
+    secret("ADMIN_SECRET", "Bearer secret of GET /api/cron/health; without it the deep check is off.");
+/// Cron secret.
+pub const CRON_SECRET: Var = secret(
+    "CRON_SECRET",
+    "Bearer secret of GET /api/cron/reconcile, which Vercel's cron sends by itself; without it cron is off.",
+);
 /// Port of `purser serve`.
 pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");
 /// Deployment stage.
@@ -121,6 +141,13 @@ pub const VERCEL_DEV: Var = var("VERCEL_DEV", "Set by `vercel dev`: 1 there.");
 /// Release.
 pub const VERCEL_GIT_COMMIT_SHA: Var =
     var("VERCEL_GIT_COMMIT_SHA", "Set by Vercel: the commit, shown by GET /api/health.");
+
+/// The protection that the prover's tests take away. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_SABOTAGE: Var = var("PURSER_SABOTAGE", "For the prover's tests, in debug builds.");
+/// How far the clock is off. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_CLOCK_STEP_MS: Var = var("PURSER_CLOCK_STEP_MS", "For the prover, in debug builds.");
 
 /// All of them, in the order of the documentation.
 pub const VARS: &[&Var] = &[
@@ -143,12 +170,17 @@ pub const VARS: &[&Var] = &[
     &CLAUDE_BUDGET_MONTH_USD,
     &PLAN_BUDGETS_USD,
     &RECONCILE_AFTER_S,
+    &STRIPE_SECRET_KEY,
+    &STRIPE_WEBHOOK_SECRET,
+    &STRIPE_PRICE_PRO,
+    &STRIPE_BASE_URL,
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,
     &ALLOWED_ORIGINS,
     &TRUST_PROXY,
     &ADMIN_SECRET,
+    &CRON_SECRET,
     &PORT,
     &VERCEL_ENV,
     &VERCEL,

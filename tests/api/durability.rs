@@ -66,7 +66,7 @@ async fn production_does_not_start_without_what_it_needs() {
     }
 }
 
-fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .tls_backend_preconfigured((*purser::net::tls_config()).clone())
         .no_proxy()

@@ -6,9 +6,14 @@ async fn health_answers_everybody_and_its_depth_only_the_owner() {
     let reply = deployment.call("GET", "/api/health").send().await;
     assert_eq!((reply.status, reply.json()["status"].as_str()), (200, Some("ok")));
     assert!(reply.header("server-timing").contains("total;dur="));
-    deployment.call("GET", "/api/health?deep=1").send().await.assert_problem(403, "forbidden");
-    deployment.call("GET", "/api/health?deep=1").bearer("guess").send().await.assert_problem(403, "forbidden");
-    let deep = deployment.call("GET", "/api/health?deep=1").bearer("the admin secret").send().await;
+    let leads = deployment.call("GET", "/api/health?deep=1").send().await;
+    assert_eq!((leads.status, leads.header("location")), (307, "/api/cron/health"));
+    for secret in [None, Some("guess"), Some("the cron secret")] {
+        let call = deployment.call("GET", "/api/cron/health");
+        let call = if let Some(secret) = secret { call.bearer(secret) } else { call };
+        call.send().await.assert_problem(403, "forbidden");
+    }
+    let deep = deployment.call("GET", "/api/cron/health").bearer("the admin secret").send().await;
     let checks = deep.json()["checks"].clone();
     assert_eq!((deep.status, &checks["store"]["ok"], &checks["limiter"]["ok"]), (200, &true.into(), &true.into()));
 }
@@ -19,7 +24,7 @@ async fn a_deployment_whose_services_are_gone_says_so_and_starts_nothing() {
     let nowhere = format!("redis://127.0.0.1:{}", purser_tests::function::free_port());
     deployment.set("REDIS_URL", &nowhere);
     assert_eq!(deployment.call("GET", "/api/health").send().await.status, 200);
-    let deep = deployment.call("GET", "/api/health?deep=1").bearer("the admin secret").send().await;
+    let deep = deployment.call("GET", "/api/cron/health").bearer("the admin secret").send().await;
     assert_eq!((deep.status, deep.json()["status"].as_str()), (503, Some("degraded")));
     assert_eq!(deep.json()["checks"]["limiter"]["code"], "limiter_unavailable");
     let refused = deployment.chat("", serde_json::json!({ "message": "x" })).await;

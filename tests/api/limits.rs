@@ -83,7 +83,8 @@ async fn reading_the_limits_spends_nothing() {
     }
 }
 
-async fn futures<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+/// Runs all at once and gives what they gave, in the order in which they ended.
+pub(crate) async fn futures<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut pending: Vec<_> = work.map(Box::pin).collect();
     let mut done = Vec::new();
     std::future::poll_fn(|cx| {

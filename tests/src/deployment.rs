@@ -67,6 +67,7 @@ impl Deployment {
             ("CLAUDE_API_KEY".to_owned(), "sk-standin".to_owned()),
             ("JWT_SECRET".to_owned(), JWT_SECRET.to_owned()),
             ("ADMIN_SECRET".to_owned(), "the admin secret".to_owned()),
+            ("CRON_SECRET".to_owned(), "the cron secret".to_owned()),
             ("TRUST_PROXY".to_owned(), "1".to_owned()),
             ("REDIS_PREFIX".to_owned(), format!("{name}:")),
         ]);
@@ -100,6 +101,22 @@ impl Deployment {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Ends all functions; from here on they are started with other variables.
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding the lock.
+    pub fn restart_with(&mut self, environment: BTreeMap<String, String>) {
+        self.functions.lock().unwrap().clear();
+        self.environment = environment;
+    }
+
+    /// Another instance of a function, with one variable of its own.
+    pub fn instance(&self, name: &str, variable: &str, value: &str) -> Arc<Function> {
+        let mut environment = self.environment.clone();
+        environment.insert(variable.to_owned(), value.to_owned());
+        Arc::new(Function::start(name, &environment))
+    }
+
     /// A function, started on first use.
     ///
     /// # Panics
@@ -109,9 +126,44 @@ impl Deployment {
         functions.entry(name.to_owned()).or_insert_with(|| Arc::new(Function::start(name, &self.environment))).clone()
     }
 
+    /// Ends a function, so that its next call starts it with the environment of then.
+    pub fn restart(&self, name: &str) {
+        self.functions.lock().unwrap().remove(name);
+    }
+
     /// A call of a route's function.
     pub fn call(&self, method: &str, path: &str) -> Call {
         Call::new(self.function(function_of(path)), method, path)
+    }
+
+    /// `POST /api/v1/messages` by a caller, not streamed, with a prompt of a few words.
+    pub async fn message(&self, token: &str, max_tokens: u64) -> Reply {
+        let body = serde_json::json!({
+            "model": "claude-haiku-5-5",
+            "max_tokens": max_tokens,
+            "messages": [{ "role": "user", "content": "Hi" }],
+        });
+        self.call("POST", "/api/v1/messages").bearer(token).json(&body).send().await
+    }
+
+    /// `GET /api/cron/reconcile`, as cron sends it.
+    pub async fn reconcile(&self) -> Value {
+        let reply = self.call("GET", "/api/cron/reconcile").bearer("the cron secret").send().await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.json()
+    }
+
+    /// Forgets everything in Redis, as one does that is restarted empty.
+    ///
+    /// # Panics
+    /// Where Redis does not answer.
+    pub async fn empty_redis(&self) {
+        let client = redis::Client::open(services::redis_url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let keys: Vec<String> =
+            redis::cmd("KEYS").arg(format!("{}*", self.prefix)).query_async(&mut connection).await.unwrap();
+        assert!(!keys.is_empty(), "there is nothing to forget");
+        redis::cmd("DEL").arg(keys).exec_async(&mut connection).await.unwrap();
     }
 
     /// `POST /api/chat` by a caller, answered as JSON.
@@ -181,11 +233,16 @@ fn function_of(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
     match path {
         "/api/health" => "health",
+        "/api/auth/account" => "auth-account",
+        "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
         _ if path.starts_with("/api/v1/") => "v1-messages",
+        "/api/billing/checkout" => "billing-checkout",
+        "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
+        _ if path.starts_with("/api/cron/") => "cron",
         other => panic!("no function serves {other}"),
     }
 }

@@ -25,7 +25,11 @@ pub struct Reply {
 }
 
 impl Call {
-    pub(crate) fn new(function: Arc<Function>, method: &str, path: &str) -> Self {
+    /// A request to a function.
+    ///
+    /// # Panics
+    /// Where the method is none.
+    pub fn new(function: Arc<Function>, method: &str, path: &str) -> Self {
         let invocation = function.next_invocation();
         let request = client()
             .request(method.parse().unwrap(), function.url(path))
@@ -129,6 +133,8 @@ fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .tls_backend_preconfigured((*purser::net::tls_config()).clone())
         .no_proxy()
+        // Where a redirect leads is for the test to see.
+        .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .build()
         .unwrap()

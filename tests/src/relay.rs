@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -14,6 +14,14 @@ pub struct CountingRelay {
     /// The service's URL, through the relay.
     pub url: String,
     round_trips: Arc<AtomicUsize>,
+    cut: Arc<Cut>,
+}
+
+/// Whether the service is out of reach, and what has to be cut when it gets there.
+#[derive(Default)]
+struct Cut {
+    is_cut: AtomicBool,
+    open: Mutex<Vec<TcpStream>>,
 }
 
 impl CountingRelay {
@@ -28,13 +36,36 @@ impl CountingRelay {
         let port = listener.local_addr().unwrap().port();
         let round_trips = Arc::new(AtomicUsize::new(0));
         let counted = round_trips.clone();
+        let cut: Arc<Cut> = Arc::default();
+        let shared = cut.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                relay(client, service_port, &counted);
+                shared.open.lock().unwrap().push(client.try_clone().unwrap());
+                if !shared.is_cut.load(Ordering::SeqCst) {
+                    relay(client, service_port, &counted);
+                } else {
+                    let _ = client.shutdown(Shutdown::Both);
+                }
             }
         });
         let url = service_url.replace(&format!("127.0.0.1:{service_port}"), &format!("127.0.0.1:{port}"));
-        Self { url, round_trips }
+        Self { url, round_trips, cut }
+    }
+
+    /// Cuts every connection, and each new one at once: the service cannot be reached any more.
+    ///
+    /// # Panics
+    /// Never: nobody panics while holding the lock.
+    pub fn cut(&self) {
+        self.cut.is_cut.store(true, Ordering::SeqCst);
+        for socket in self.cut.open.lock().unwrap().drain(..) {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Lets new connections through again.
+    pub fn mend(&self) {
+        self.cut.is_cut.store(false, Ordering::SeqCst);
     }
 
     /// Round trips so far.

@@ -6,7 +6,6 @@
 mod body;
 mod conversation;
 mod file;
-mod json;
 mod options;
 mod pairs;
 mod prompt;
@@ -26,3 +25,5 @@ pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
 pub use ui_history::{StoredPart, ui_messages};
 pub use ui_stream::{HEARTBEAT, UiStream};
+
+use crate::json;

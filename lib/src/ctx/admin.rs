@@ -8,26 +8,54 @@ use serde_json::{Value, json};
 use super::Ctx;
 use crate::{
     Code, Error,
-    auth::Caller,
+    auth::{Caller, Credential},
+    books,
     config::plans::PlanId,
     env,
     http::{Request, headers::bearer},
     store::Statement,
 };
 
+/// How far back cron compares: what is older was compared before.
+const RECKONED_MS: i64 = 2 * 86_400_000;
+
 impl Ctx {
-    /// Lets only the holder of `ADMIN_SECRET` pass; compared in constant time.
+    /// Lets only the holder of a secret pass that the deployment's owner has set; compared in constant time.
     ///
     /// # Errors
     /// `forbidden`, also where the deployment has no such secret.
-    pub fn require_admin(&self, request: &Request) -> Result<(), Error> {
-        let refused = || Error::new(Code::Forbidden, "This needs `Authorization: Bearer ADMIN_SECRET`.");
-        let secret = env::get(&env::ADMIN_SECRET).ok_or_else(refused)?;
+    pub fn require_secret(&self, request: &Request, secret: &env::Var) -> Result<(), Error> {
+        let refused = || Error::new(Code::Forbidden, format!("This needs `Authorization: Bearer {}`.", secret.name));
+        let wanted = env::get(secret).ok_or_else(refused)?;
         let given = bearer(request.headers())?.ok_or_else(refused)?;
         // Equal tags under one key mean equal texts, and comparing tags tells nothing about either.
-        let key = hmac::Key::new(hmac::HMAC_SHA256, b"admin");
-        let tag = hmac::sign(&key, secret.as_bytes());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let tag = hmac::sign(&key, wanted.as_bytes());
         hmac::verify(&key, given.as_bytes(), tag.as_ref()).map_err(|_| refused())
+    }
+
+    /// Brings in what waits, settles calls whose process died, compares the copies with the ledger, and puts right what
+    /// differs. Safe at any time, and in several places at once.
+    ///
+    /// # Errors
+    /// `store_unavailable`, `limiter_unavailable`, `internal`; what was done stays done.
+    pub async fn reconcile(&self) -> Result<Value, Error> {
+        let books = self.books().await?;
+        let drained = books.drain_outbox().await?;
+        let now_ms = books.limiter.now_ms().await.map_err(books::unavailable)?;
+        let swept = books.sweep_ledger(now_ms).await?;
+        let found = books.reckon(now_ms.saturating_sub(RECKONED_MS), true).await?;
+        if !found.differences.is_empty() {
+            self.warn("differences", &Error::internal(json!(found.differences)));
+        }
+        Ok(json!({
+            "drained": drained,
+            "settled_at_ceiling": swept.settled_at_ceiling,
+            "booked": swept.booked,
+            "compared": found.compared,
+            "differences": found.differences,
+            "in_motion": found.in_motion,
+        }))
     }
 
     /// Asks the store and the limiter, each once: whether they answer and how fast. `Err` holds the same figures
@@ -41,7 +69,7 @@ impl Ctx {
         })
         .await;
         // Reading the limits of a caller who does not exist spends nothing and writes nothing.
-        let nobody = Caller::user("", PlanId::Free);
+        let nobody = Caller::user("", PlanId::Free, Credential::None);
         let limiter = timed(async { self.standings(&nobody).await.map(drop) }).await;
         let is_well = store["ok"] == true && limiter["ok"] == true;
         let figures = json!({ "store": store, "limiter": limiter, "stage": self.stage() });

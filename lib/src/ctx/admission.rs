@@ -2,19 +2,24 @@
 
 use serde_json::Value;
 
-use super::{Ctx, policies::policies, price::PricedCall, refusal::Refusal};
+use super::{
+    Ctx,
+    plan_in_force::{identity, plan_changed, revoked},
+    policies::policies,
+    price::PricedCall,
+    refusal::Refusal,
+};
 use crate::{
-    Code, Error,
+    Error,
     auth::Caller,
+    books::{hold_ttl_ms, unavailable, unavailable_now},
     chat::limits_json,
     clock,
     ids::CallId,
-    limit::{Ask, Decision, LimitError, Obstacle, Policy, Reading, Standing},
+    limit::{Ask, Decision, LimitError, Obstacle, Overdue, Policy, Reading, Standing},
+    sabotage::Protection,
 };
 
-/// How long a hold keeps its money if nobody says what became of its call. Whoever asks after the call must be dead
-/// looks into the ledger, and cron does so at least once a day: this is for the case that both fail.
-const HOLD_TTL_MS: u64 = 26 * 3_600_000;
 /// How often an ask is repeated: a wrong clock, lost accounts and dead calls can come together.
 const ROUNDS: usize = 5;
 
@@ -55,15 +60,22 @@ impl Ctx {
     ///
     /// # Errors
     /// `limit_exceeded`, `too_many_in_flight`, `budget_exceeded` with what is left and when more will be;
-    /// `limiter_unavailable`, `store_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
         let mut now_ms = clock::now_ms();
         let mut has_looked = false;
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
-            let ask = self.ask(&call_id, &policies, call.ceiling_nanousd);
-            let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
+            let hold_nanousd = if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd };
+            let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, hold_nanousd) };
+            let answer = self.time("limit", self.limiter()?.reserve(&ask)).await;
+            let decision = answer.map_err(|error| {
+                if !matches!(error, LimitError::Invalid(_)) {
+                    self.withdraw_later(&call_id, &policies);
+                }
+                unavailable(error)
+            })?;
             self.add_limit_headers(&policies, decision.standings());
             match decision {
                 Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {
@@ -77,13 +89,15 @@ impl Ctx {
                 Decision::Refused { overdue, .. } if !overdue.is_empty() && !has_looked => {
                     // What dead calls hold may be all that is missing.
                     has_looked = true;
-                    self.look_after(&overdue, &policies).await?;
+                    self.books().await?.look_after(&overdue, &policies).await?;
                 }
                 Decision::Refused { violated, retry_after_ms, standings, .. } => {
                     let (policies, violated, standings) = (&policies, &violated, &standings);
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }
                 Decision::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Decision::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Decision::Revoked => return Err(revoked()),
             }
         }
         Err(unsettled())
@@ -92,24 +106,23 @@ impl Ctx {
     /// An ask of this deployment: slots live as long as a call can, holds until somebody knows better.
     pub(super) fn ask<'a>(&self, call_id: &'a CallId, policies: &'a [Policy], hold_nanousd: i64) -> Ask<'a> {
         let slot_ttl_ms = self.config().claude.dead_after_ms;
-        Ask { call_id, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: self.hold_ttl_ms() }
-    }
-
-    pub(super) fn hold_ttl_ms(&self) -> u64 {
-        HOLD_TTL_MS.max(self.config().claude.dead_after_ms)
+        Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: hold_ttl_ms(slot_ttl_ms) }
     }
 
     /// How the caller's policies stand; reading spends nothing.
     ///
     /// # Errors
-    /// `limiter_unavailable`, `store_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
         let mut now_ms = clock::now_ms();
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
-            match self.time("limit", self.limiter()?.peek(&policies)).await.map_err(unavailable)? {
+            let look = self.limiter()?.look(identity(caller), &policies);
+            match self.time("limit", look).await.map_err(unavailable)? {
                 Reading::Standings(standings) => return Ok(standings),
                 Reading::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Reading::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Reading::Revoked => return Err(revoked()),
             }
         }
         Err(unsettled())
@@ -120,12 +133,29 @@ impl Ctx {
         match obstacle {
             Obstacle::OtherPeriod { now_ms } => Ok(Some(now_ms)),
             Obstacle::Lost { accounts, epoch_ms } => {
+                let books = self.books().await?;
                 for policy in accounts.into_iter().filter_map(|at| policies.get(at)) {
-                    self.open_account(policy, epoch_ms).await?;
+                    self.note("opened_budget", policy.name());
+                    self.time("store", books.open_account(policy, epoch_ms)).await?;
                 }
                 Ok(None)
             }
         }
+    }
+
+    /// Looks after calls whose holds are overdue, behind the client's back.
+    fn look_after_later(&self, overdue: Vec<Overdue>, policies: &[Policy]) {
+        if overdue.is_empty() {
+            return;
+        }
+        let (ctx, policies) = (self.clone(), policies.to_vec());
+        self.after(async move {
+            let looked = async { ctx.books().await?.look_after(&overdue, &policies).await };
+            if let Err(error) = looked.await {
+                // The next caller finds them again.
+                ctx.warn("overdue_failed", &error);
+            }
+        });
     }
 
     /// Gives back what a call took that delivered nothing.
@@ -143,17 +173,4 @@ impl Ctx {
 
 fn unsettled() -> Error {
     unavailable_now().log("the limiter's answer was another one each time")
-}
-
-fn unavailable_now() -> Error {
-    let detail = "The limiter does not answer at the moment; nothing was started. Try again.";
-    Error::new(Code::LimiterUnavailable, detail).retry_after_s(2)
-}
-
-/// What a caller is told where the limiter has no decision.
-pub(super) fn unavailable(error: LimitError) -> Error {
-    match error {
-        LimitError::Invalid(_) => Error::internal(error),
-        error => unavailable_now().log(error),
-    }
 }

@@ -1,13 +1,15 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{Ctx, admission::Hold, closing::Closing, price::PricedCall, turn::Given};
+use super::{Ctx, admission::Hold, plan_in_force::not_begun, price::PricedCall, turn::Given};
 use crate::{
     Code, Error,
     auth::Caller,
+    books::Closing,
     chat::ChatBody,
     clock,
     cost::PRICE_VERSION,
     ids,
+    sabotage::Protection,
     store::{Begun, NewCall, Settlement, StoreError, StoredMessage},
     usage::{Source, Usage},
 };
@@ -118,7 +120,7 @@ impl Ctx {
                 }
                 Err(error) => {
                     self.undo_later(caller, &hold, &error);
-                    error.into()
+                    not_begun(error)
                 }
             };
             self.release(&hold).await;
@@ -135,9 +137,10 @@ impl Ctx {
         hold: &Hold,
         write: &Write<'_>,
     ) -> Result<Begun, StoreError> {
-        let store = self.store().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let record = hold.record();
         match write {
+            Write::Nothing if Protection::WriteAhead.is_off() => Ok(Begun::Started { history: Vec::new() }),
             Write::Nothing => {
                 let row = new_call(caller, priced, hold, &record, "messages", None);
                 self.time("store", store.begin_call(&row)).await
@@ -146,14 +149,14 @@ impl Ctx {
                 let row = new_call(caller, priced, hold, &record, "chat", Some(id));
                 let history_tokens_max = caller.plan.plan().input_tokens_max;
                 let turn = Given { body, id, tokens_bound: *tokens_bound, history_tokens_max };
-                self.time("store", turn.write(store, &row)).await
+                self.time("store", turn.write(&store, &row)).await
             }
         }
     }
 
     /// Where nobody can tell whether the row was written, it is settled as a call that was never made.
     fn undo_later(&self, caller: &Caller, hold: &Hold, error: &StoreError) {
-        if !matches!(error, StoreError::Unavailable(_)) {
+        if !matches!(error, StoreError::Unknown(_)) {
             return;
         }
         let (ctx, unmade) = (self.clone(), unmade(hold, caller.id.as_str(), "store_unavailable"));

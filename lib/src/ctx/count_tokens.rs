@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::{
     Ctx,
-    admission::unavailable,
+    plan_in_force::{identity, plan_changed, revoked},
     prepare::{forwarded, too_long},
     price::PricedCall,
 };
 use crate::{
     Code, Error,
     auth::{Caller, Kind},
+    books::unavailable,
     chat::ChatMessage,
     claude::{API_VERSION, Asked, ClaudeError, Next, OVERHEAD_TOKENS, UpstreamCall, UpstreamResponse},
     config::plans::{COUNT_TOKENS_REQUESTS, COUNT_TOKENS_WINDOW_S},
@@ -32,7 +33,7 @@ impl Ctx {
     /// Asks Claude how many tokens a request would have; the body goes out as it came.
     ///
     /// # Errors
-    /// `limit_exceeded`, `limiter_unavailable`, `claude_*`.
+    /// `limit_exceeded`, `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `claude_*`.
     pub async fn count_tokens(&self, caller: &Caller, request: &Request) -> Result<Response, Error> {
         let claude = self.claude()?;
         let call = forwarded(request, COUNT_PATH, COUNT_MAX)?;
@@ -52,20 +53,16 @@ impl Ctx {
     }
 
     async fn take_a_count(&self, caller: &Caller) -> Result<(), Error> {
-        let policies = windows(caller);
-        let ask = Ask {
-            call_id: &CallId::new(),
-            policies: &policies,
-            hold_nanousd: 0,
-            slot_ttl_ms: COUNT_TOKENS_WINDOW_S * 1_000,
-            hold_ttl_ms: COUNT_TOKENS_WINDOW_S * 1_000,
-        };
+        let (call_id, policies) = (CallId::new(), windows(caller));
+        let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, 0) };
         let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
         self.add_limit_headers(&policies, decision.standings());
         let (violated, retry_after_ms) = match decision {
             Decision::Admitted { .. } => return Ok(()),
             Decision::Refused { violated, retry_after_ms, .. } => (violated, retry_after_ms),
             // Only budgets can be in the way of an ask, and there are none here.
+            Decision::PlanChanged { plan } => return Err(plan_changed(&plan)),
+            Decision::Revoked => return Err(revoked()),
             Decision::Obstructed(_) => return Err(Error::internal("a window is obstructed")),
         };
         let detail = format!("{COUNT_TOKENS_REQUESTS} counts in {COUNT_TOKENS_WINDOW_S} seconds are used up.");

@@ -6,12 +6,12 @@ use std::{future::Future, sync::OnceLock};
 use super::Ctx;
 use crate::{
     Code, Error, auth,
+    books::{Books, Outbox},
     cache::Cache,
     claude::Claude,
     config::{Config, ConfigError, cache::Door, database::Database},
     cost::hashes::UsageHashes,
     limit::Limiter,
-    outbox::Outbox,
     store::{PostgresOptions, Store},
 };
 
@@ -120,6 +120,21 @@ fn hashes(config: &'static Config) -> Result<&'static UsageHashes, ConfigError> 
     })
 }
 
+/// The ledger and its copies, as a configuration says where they are. Opens nothing.
+///
+/// # Errors
+/// A sentence that names the variable.
+pub fn books(config: &'static Config) -> Result<Books, ConfigError> {
+    Ok(Books {
+        store: store(config)?.clone(),
+        limiter: limiter(config)?.clone(),
+        hashes: hashes(config)?.clone(),
+        outbox: cache(config)?.cloned().map(Outbox::new),
+        budgets: config.budgets.clone(),
+        dead_after_ms: config.claude.dead_after_ms,
+    })
+}
+
 impl Ctx {
     /// The store, its tables in place.
     ///
@@ -144,14 +159,14 @@ impl Ctx {
         limiter(self.config()).map_err(Error::internal)
     }
 
-    /// Where closed calls wait for the ledger; none where there is no Redis.
-    pub(super) fn outbox(&self) -> Result<Option<Outbox>, Error> {
-        Ok(cache(self.config()).map_err(Error::internal)?.cloned().map(Outbox::new))
-    }
-
-    /// The usage hashes.
-    pub(super) fn hashes(&self) -> Result<&'static UsageHashes, Error> {
-        hashes(self.config()).map_err(Error::internal)
+    /// The ledger and its copies.
+    ///
+    /// # Errors
+    /// `store_unavailable` where development's tables cannot be made; `internal` where the configuration was not
+    /// checked at the start.
+    pub async fn books(&self) -> Result<Books, Error> {
+        self.store().await?;
+        books(self.config()).map_err(Error::internal)
     }
 
     /// Claude's client.

@@ -3,10 +3,10 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod billing;
 mod client_wire;
 mod closing;
 mod count_tokens;
-mod dead_calls;
 mod handles;
 mod limit_headers;
 mod offer;
@@ -14,20 +14,22 @@ mod pace;
 mod policies;
 mod prepare;
 mod refusal;
-mod reopen;
 mod request_state;
 mod turn;
+mod unanswered;
 
+mod accounts;
 pub mod admission;
 pub mod call;
 pub mod identify;
+mod plan_in_force;
 pub mod price;
 mod relay;
 pub mod settle;
 
+pub use billing::{buyer, page_origin};
 pub use client_wire::ClientWire;
-pub use dead_calls::Swept;
-pub use handles::{start_nothing, start_store, start_store_and_limiter};
+pub use handles::{books, start_nothing, start_store, start_store_and_limiter};
 pub use offer::ModelPage;
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;

@@ -2,19 +2,16 @@
 
 use crate::{
     auth::{Caller, Kind},
-    clock::{Period, day_utc, period_utc},
-    config::{Config, plans::Budget},
+    books::{callers_budgets, shared_budgets},
+    config::Config,
     limit::Policy,
 };
 
 /// A caller's policies around a time: request windows, slots, and the budgets of the caller, the plan and the deployment.
 pub(super) fn policies(caller: &Caller, config: &Config, now_ms: i64) -> Vec<Policy> {
     let mut policies = calls(caller);
-    let budgets = config.budgets.of(caller.plan);
-    let plan = caller.plan.as_str();
-    policies.extend(periods("user", caller.subject(), &budgets.caller, now_ms));
-    policies.extend(periods("plan", plan, &budgets.together, now_ms));
-    policies.extend(periods("deployment", "all", &config.budgets.deployment, now_ms));
+    policies.extend(callers_budgets(&config.budgets, caller.plan, caller.subject(), now_ms));
+    policies.extend(shared_budgets(&config.budgets, caller.plan, now_ms));
     policies
 }
 
@@ -47,22 +44,4 @@ fn calls(caller: &Caller) -> Vec<Policy> {
             in_flight(network),
         ],
     }
-}
-
-/// The budgets of one subject, in the periods around a time.
-fn periods(name: &str, subject: &str, budget: &Budget, now_ms: i64) -> impl Iterator<Item = Policy> {
-    let day = day_utc(now_ms);
-    let month = day.get(..7).unwrap_or(&day).to_owned();
-    let named = [("day", Period::Day, day, budget.day_nanousd), ("month", Period::Month, month, budget.month_nanousd)];
-    let made = named.map(|(span, period, label, limit)| {
-        let (starts_at_ms, resets_at_ms) = period_utc(period, now_ms);
-        limit.map(|limit_nanousd| Policy::Budget {
-            name: format!("{name}-{span}"),
-            subject: format!("{subject}:{label}"),
-            limit_nanousd,
-            starts_at_ms,
-            resets_at_ms,
-        })
-    });
-    made.into_iter().flatten()
 }

@@ -21,6 +21,7 @@ use crate::{
     config::plans::HangUp,
     cost::format_usd,
     http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header, stream},
+    sabotage::Protection,
 };
 
 struct Relay {
@@ -62,6 +63,9 @@ impl Relay {
         if AssertUnwindSafe(self.pass(upstream, head)).catch_unwind().await.is_err() {
             self.ctx.warn("panic", &Error::internal("the relay panicked"));
             self.course.error.get_or_insert(ClaudeError::protocol("the relay panicked"));
+        }
+        if self.course.is_client_gone && Protection::SettleAfterHangup.is_off() {
+            return;
         }
         let account = self.account();
         self.ctx.settle(&self.call, &account, &self.observer, &self.course).await;

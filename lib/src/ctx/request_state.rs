@@ -110,6 +110,7 @@ fn step_field(step: &'static str) -> &'static str {
         "store" => "store_us",
         "model" => "model_us",
         "settle" => "settle_us",
+        "stripe" => "stripe_us",
         other => other,
     }
 }

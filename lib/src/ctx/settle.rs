@@ -1,8 +1,9 @@
 //! The end of a call: what it turned out to be.
 
-use super::{Ctx, call::OpenCall, closing::Closing};
+use super::{Ctx, call::OpenCall};
 use crate::{
     Error,
+    books::Closing,
     claude::{ClaudeError, Observer, Outcome},
     clock,
     cost::{self, ModelPrice},

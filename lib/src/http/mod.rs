@@ -50,6 +50,14 @@ pub fn no_content() -> Response {
     response
 }
 
+/// 307 Temporary Redirect to another path of this deployment.
+pub fn redirect(path: &'static str) -> Response {
+    let mut response = no_content();
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(path));
+    response
+}
+
 /// The one dynamic segment of a path, decoded: `/api/conversations/{id}` gives `id` for the prefix
 /// `/api/conversations/`.
 ///

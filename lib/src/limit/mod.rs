@@ -10,7 +10,9 @@
 mod algebra;
 mod decision;
 mod error;
+mod identity;
 mod memory;
+mod notes;
 mod opening;
 mod policy;
 mod redis;
@@ -28,8 +30,9 @@ pub use self::sqlite::SqliteLimiter;
 pub use self::{
     decision::{Decision, Extension, Obstacle, Overdue, Reading, Standing},
     error::LimitError,
+    identity::Identity,
     memory::MemoryLimiter,
-    opening::{Opening, RunningCall},
+    opening::{Figures, Opening, RunningCall},
     policy::{Ask, MAX_EXACT, Policy},
     redis::RedisLimiter,
 };
@@ -207,17 +210,55 @@ impl Limiter {
         }
     }
 
+    /// What the accounts of budgets say, in their order: for a comparison with the ledger. Periods do not matter.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn figures(&self, budgets: &[Policy]) -> Result<Vec<Figures>, LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.figures(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.figures(budgets).await,
+            Self::Memory(memory) => memory.figures(budgets),
+        }
+    }
+
+    /// Forgets the accounts of budgets, so that nobody spends out of them until they are opened from the ledger. A new
+    /// epoch begins.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; doing it again is safe.
+    pub async fn drop_accounts(&self, budgets: &[Policy]) -> Result<(), LimitError> {
+        policy::check_budgets(budgets)?;
+        match self {
+            Self::Redis(redis) => redis.drop_accounts(budgets).await,
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => sqlite.drop_accounts(budgets).await,
+            Self::Memory(memory) => memory.drop_accounts(budgets),
+        }
+    }
+
     /// How the policies stand. Takes nothing and writes nothing.
     ///
     /// # Errors
     /// Any [`LimitError`].
     pub async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
+        self.look(None, policies).await
+    }
+
+    /// How the policies stand for somebody, or what became of the identity. Takes nothing and writes nothing. Without
+    /// policies it only checks the identity.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Result<Reading, LimitError> {
         policy::check_policies(policies)?;
         match self {
-            Self::Redis(redis) => redis.peek(policies).await,
+            Self::Redis(redis) => redis.look(identity, policies).await,
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => sqlite.peek(policies).await,
-            Self::Memory(memory) => memory.peek(policies),
+            Self::Sqlite(sqlite) => sqlite.look(identity, policies).await,
+            Self::Memory(memory) => Ok(memory.look(identity, policies)),
         }
     }
 }

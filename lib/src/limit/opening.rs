@@ -29,3 +29,19 @@ pub struct RunningCall {
     /// When its hold ends, in milliseconds since 1970.
     pub ends_at_ms: i64,
 }
+
+/// What an account says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figures {
+    /// It is in use.
+    Open {
+        /// What settled calls cost, in nanodollars.
+        spent_nanousd: i64,
+        /// What running calls hold.
+        held_nanousd: i64,
+    },
+    /// Nobody has spent or held anything.
+    Untouched,
+    /// It may have been forgotten.
+    Lost,
+}

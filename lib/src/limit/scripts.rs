@@ -1,15 +1,15 @@
-//! The Lua scripts. Each is `lua/policies.lua` and its own file, one after the other.
+//! The Lua scripts. Each is what it shares with others, such as `lua/policies.lua`, and its own file.
 
 use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/reserve.lua")),
-    sha1: "d9d4e42af0f6c1c2b96d58d48f984927e009e957",
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
+    sha1: "c668a658e892b4470c447493be1a4ecf8a1c09ce",
 };
 
 pub(super) static PEEK: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/peek.lua")),
-    sha1: "3febfa902811118ba06d8110a492dfe45854ae85",
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
+    sha1: "f86e69b6f3b06b43b0a4caea331c5c9b68d3de1c",
 };
 
 pub(super) static SETTLE: Script = Script {
@@ -37,20 +37,36 @@ pub(super) static FORGET: Script = Script {
     sha1: "cb367e466c950e9511a515446ef2fa1fc02f4bd8",
 };
 
+pub(super) static FIGURES: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
+    sha1: "2f59205d0597ef281508091d83178ca4f331f620",
+};
+
+pub(super) static DROP: Script = Script {
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
+    sha1: "84878c4906b8bcde7bbfd2e988cc8a13bc2b254a",
+};
+
+/// What is noted about an identity; it needs no policies.
+pub(super) static NOTE: Script =
+    Script { text: include_str!("lua/note.lua"), sha1: "d71c85da760a0562e4b885680d9375d41b133f47" };
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: [&Script; 10] = [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET, &FIGURES, &DROP, &NOTE];
+
     #[test]
     fn every_script_has_its_own_hash() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
+        for script in ALL {
             assert_eq!(script.sha1, script.computed_sha1());
         }
     }
 
     #[test]
     fn plain_redis_takes_every_script() {
-        for script in [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET] {
+        for script in ALL {
             assert!(!script.text.contains("#!"), "Redis 7.0 refuses a shebang line with flags it does not know");
         }
     }

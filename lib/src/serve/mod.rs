@@ -93,6 +93,12 @@ async fn answer(
 ) -> Response {
     let state = RequestState::new(route.name, route.wire, &head.method, platform);
     let ctx = Ctx::new(state.clone(), config);
+    // Work that begins with the request and ends with the body: it keeps the process until the last byte has left, on
+    // every platform. A process that is told to stop while it asks for room must not leave before it has used it.
+    let (ended, over) = tokio::sync::oneshot::channel::<()>();
+    ctx.after(async move {
+        let _ = over.await;
+    });
     let origin = Origin::check(&head.headers, &config.edge.allowed_origins);
     let result = match (&origin, body) {
         (None, _) => Err(cors::foreign_origin()),
@@ -111,14 +117,6 @@ async fn answer(
     }
     ctx.decorate(headers);
     state.answered(response.status());
-    let ended = {
-        // Work that ends with the body: it keeps the process until the last byte has left, on every platform.
-        let (ended, over) = tokio::sync::oneshot::channel::<()>();
-        ctx.after(async move {
-            let _ = over.await;
-        });
-        ended
-    };
     response.body_mut().on_end(move |sent_bytes| {
         state.record.set("sent_bytes", sent_bytes);
         drop(ended);

@@ -11,6 +11,8 @@ pub enum Constraint {
     Unique,
     /// A value that must be there is not: how statements of one transaction say that their condition fails.
     NotNull,
+    /// A condition on a row.
+    Check,
     /// Another one.
     Other,
 }
@@ -20,10 +22,14 @@ pub enum Constraint {
 pub enum StoreError {
     /// The URL cannot be read.
     Malformed,
-    /// No answer: no connection, none free in time, or it broke.
+    /// No connection, or none free in time: nothing was done.
     Unavailable(String),
+    /// The answer never came: nobody can tell whether it was done.
+    Unknown(String),
     /// A constraint refused the row.
     Refused(Constraint),
+    /// The session or key that the work was for has ended, or the plan in force is another one: nothing was done.
+    Ended,
     /// A fault of ours.
     Failed(String),
 }
@@ -33,7 +39,9 @@ impl fmt::Display for StoreError {
         match self {
             Self::Malformed => f.write_str("the database URL cannot be read"),
             Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+            Self::Unknown(why) => write!(f, "the store did not say whether it was done: {why}"),
             Self::Refused(constraint) => write!(f, "a {constraint:?} constraint refused the row"),
+            Self::Ended => f.write_str("the caller's session or key has ended"),
             Self::Failed(why) => write!(f, "the store failed: {why}"),
         }
     }
@@ -44,12 +52,15 @@ impl std::error::Error for StoreError {}
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::new(
+            StoreError::Unavailable(_) | StoreError::Unknown(_) => Self::new(
                 Code::StoreUnavailable,
                 "The store does not answer at the moment; nothing was started. Try again.",
             )
             .retry_after_s(2)
             .log(error),
+            StoreError::Ended => {
+                Self::new(Code::SessionRevoked, "This session or key has ended. Sign in again.").log(error)
+            }
             error => Self::internal(error),
         }
     }

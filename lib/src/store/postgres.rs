@@ -42,7 +42,7 @@ impl Default for PostgresOptions {
 /// A Postgres pool that opens nothing before it is used.
 #[derive(Clone)]
 pub struct PostgresStore {
-    config: Box<tokio_postgres::Config>,
+    config: Arc<tokio_postgres::Config>,
     options: PostgresOptions,
     pool: Arc<OnceLock<Pool>>,
     used_ms: Arc<AtomicI64>,
@@ -61,7 +61,7 @@ impl PostgresStore {
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("purser");
         Ok(Self {
-            config: Box::new(config),
+            config: Arc::new(config),
             options,
             pool: Arc::default(),
             used_ms: Arc::new(AtomicI64::new(i64::MAX)),
@@ -121,12 +121,13 @@ impl PostgresStore {
         self.used();
         begun.map_err(|error| Attempt::failed(&error))?;
         let rows = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        committed.map_err(|error| Attempt::failed(&error))?;
+        // Until here everything was undone. That a commit was not confirmed says nothing about it.
+        committed.map_err(|error| Attempt { told: unknown(&error), ..Attempt::failed(&error) })?;
         Ok(rows)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Attempt> {
-        tokio::time::timeout(self.options.answer_max, work).await.map_err(|_| Attempt::unavailable("no answer in time"))
+        tokio::time::timeout(self.options.answer_max, work).await.map_err(|_| Attempt::unknown("no answer in time"))
     }
 
     async fn connection(&self) -> Result<Object, Attempt> {
@@ -171,7 +172,16 @@ struct Attempt {
     is_closed: bool,
 }
 
+fn unknown(error: &tokio_postgres::Error) -> StoreError {
+    let code = error.code().map_or("the connection broke", SqlState::code);
+    StoreError::Unknown(code.to_owned())
+}
+
 impl Attempt {
+    fn unknown(why: &str) -> Self {
+        Self { told: StoreError::Unknown(why.to_owned()), is_closed: false }
+    }
+
     fn unavailable(why: &str) -> Self {
         Self { told: StoreError::Unavailable(why.to_owned()), is_closed: false }
     }
@@ -180,13 +190,14 @@ impl Attempt {
         let told = match error.code() {
             Some(code) if *code == SqlState::UNIQUE_VIOLATION => StoreError::Refused(Constraint::Unique),
             Some(code) if *code == SqlState::NOT_NULL_VIOLATION => StoreError::Refused(Constraint::NotNull),
+            Some(code) if *code == SqlState::CHECK_VIOLATION => StoreError::Refused(Constraint::Check),
             Some(code) if code.code().starts_with("23") => StoreError::Refused(Constraint::Other),
             // Shutting down, starting up, out of connections or of memory: it may be there again in a moment.
             Some(code) if ["57", "53", "08"].iter().any(|class| code.code().starts_with(class)) => {
                 StoreError::Unavailable(format!("Postgres answered {}", code.code()))
             }
             Some(code) => StoreError::Failed(format!("Postgres answered {}", code.code())),
-            None => StoreError::Unavailable("the connection broke".to_owned()),
+            None => unknown(error),
         };
         // 57P01: an administrator ended the connection.
         let is_closed = error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN);

@@ -2,8 +2,10 @@
 
 mod migrate;
 mod options;
+mod prove;
 mod serve;
 mod standin;
+mod usage;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -23,7 +25,14 @@ pub(crate) struct Command {
     pub(crate) run: fn(Arguments, Terminal) -> Result<ExitCode, Failure>,
 }
 
-const COMMANDS: &[Command] = &[serve::COMMAND, migrate::COMMAND, standin::COMMAND, crate::serve::wrapper::COMMAND];
+const COMMANDS: &[Command] = &[
+    serve::COMMAND,
+    migrate::COMMAND,
+    usage::COMMAND,
+    prove::COMMAND,
+    standin::COMMAND,
+    crate::serve::wrapper::COMMAND,
+];
 
 /// Why a command stopped.
 pub(crate) enum Failure {
@@ -47,7 +56,7 @@ impl Failure {
 
 /// Runs the command line, without the program's name. No command means `serve`.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let terminal = Terminal;
+    let terminal = Terminal::default();
     match dispatch(Arguments::new(arguments), terminal) {
         Ok(code) => code,
         Err(Failure::Usage(text)) => {

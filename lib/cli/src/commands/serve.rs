@@ -25,17 +25,8 @@ fn run(mut arguments: Arguments, terminal: Terminal) -> Result<ExitCode, Failure
     let port = arguments.parsed("--port", "a port number")?;
     let build = !arguments.flag("--no-build");
     let release = arguments.flag("--release");
-    let root = arguments.value("--root")?.map(PathBuf::from);
-    let bin_dir = arguments.value("--bin-dir")?.map(PathBuf::from);
+    let (root, bin_dir) = project(&mut arguments)?;
     arguments.finish()?;
-    let here = std::env::current_dir().map_err(|error| Failure::failed(format!("no current folder: {error}")))?;
-    let root = match root {
-        Some(root) => root.canonicalize().map_err(|error| Failure::failed(format!("{}: {error}", root.display())))?,
-        None => project_above(&here).ok_or_else(|| {
-            Failure::failed("there is no vercel.json here or above: run this inside the project, or give --root")
-        })?,
-    };
-    let bin_dir = bin_dir.map(|dir| here.join(dir));
     // One thread: a child's parent-death signal follows the thread that started it.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -44,6 +35,20 @@ fn run(mut arguments: Arguments, terminal: Terminal) -> Result<ExitCode, Failure
     let options = serve::Options { root, port, build, release, bin_dir };
     let ended = runtime.block_on(serve::run(options, terminal));
     ended.map(ExitCode::from).map_err(Failure::Failed)
+}
+
+/// `--root` and `--bin-dir`: the project's folder, and where its binaries are if not in cargo's.
+pub(super) fn project(arguments: &mut Arguments) -> Result<(PathBuf, Option<PathBuf>), Failure> {
+    let root = arguments.value("--root")?.map(PathBuf::from);
+    let bin_dir = arguments.value("--bin-dir")?.map(PathBuf::from);
+    let here = std::env::current_dir().map_err(|error| Failure::failed(format!("no current folder: {error}")))?;
+    let root = match root {
+        Some(root) => root.canonicalize().map_err(|error| Failure::failed(format!("{}: {error}", root.display())))?,
+        None => project_above(&here).ok_or_else(|| {
+            Failure::failed("there is no vercel.json here or above: run this inside the project, or give --root")
+        })?,
+    };
+    Ok((root, bin_dir.map(|dir| here.join(dir))))
 }
 
 fn project_above(here: &Path) -> Option<PathBuf> {

@@ -14,7 +14,7 @@ use crate::Terminal;
 
 /// Knows how the functions are built, and from which state of the sources they were.
 #[derive(Debug)]
-pub(super) struct Builder {
+pub(crate) struct Builder {
     root: PathBuf,
     bin_dir: PathBuf,
     /// Nothing: build never.
@@ -43,7 +43,7 @@ struct Metadata {
 
 impl Builder {
     /// Finds the binaries' folder and builds them, unless told not to.
-    pub(super) async fn prepare(options: &Options, project: &Project, terminal: Terminal) -> Result<Self, String> {
+    pub(crate) async fn prepare(options: &Options, project: &Project, terminal: Terminal) -> Result<Self, String> {
         let profile = if options.release { "release" } else { "debug" };
         let bin_dir = match &options.bin_dir {
             Some(dir) => dir.clone(),
@@ -76,7 +76,7 @@ impl Builder {
         Ok(builder)
     }
 
-    pub(super) fn bin_dir(&self) -> &Path {
+    pub(crate) fn bin_dir(&self) -> &Path {
         &self.bin_dir
     }
 

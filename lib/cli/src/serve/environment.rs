@@ -6,7 +6,7 @@ use purser::env::{self, Var};
 
 /// Variables that functions get, and that the supervisor itself reads.
 #[derive(Clone, Debug)]
-pub(super) struct Environment {
+pub(crate) struct Environment {
     all: BTreeMap<OsString, OsString>,
     /// Whether the user wants the headers of a proxy before us to be believed.
     pub(super) trusts_proxy: bool,
@@ -33,6 +33,12 @@ impl Environment {
         let mut environment = Self { all, trusts_proxy: false };
         environment.trusts_proxy = environment.get(&env::TRUST_PROXY).as_deref() == Some("1");
         Ok(environment)
+    }
+
+    /// These and no others.
+    pub(crate) fn only(vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        let all = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { all, trusts_proxy: false }
     }
 
     /// A variable; an empty one counts as absent.

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use super::{
     environment::Environment,
     instance::{Instance, Launch},
+    lines::Lines,
     project::Spec,
     sources::FileStamp,
 };
@@ -45,7 +46,7 @@ impl Function {
             root: root.to_owned(),
             sockets: sockets.to_owned(),
             environment: environment.clone(),
-            terminal,
+            lines: Lines::Terminal(terminal),
         };
         Self { max_duration: spec.max_duration, launch, state: Mutex::default() }
     }

@@ -18,8 +18,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{connections::Connections, environment::Environment, open::Open, sources::FileStamp, wrapper};
-use crate::{Terminal, background};
+use super::{
+    connections::Connections, environment::Environment, lines::Lines, open::Open, sources::FileStamp, wrapper,
+};
+use crate::background;
 
 /// A function that has not said that it listens after this time never will.
 const START: Duration = Duration::from_secs(30);
@@ -29,28 +31,30 @@ static SOCKETS: AtomicU64 = AtomicU64::new(1);
 
 /// How a function is started.
 #[derive(Debug)]
-pub(super) struct Launch {
-    pub(super) name: String,
-    pub(super) bin: PathBuf,
-    pub(super) root: PathBuf,
-    pub(super) sockets: PathBuf,
-    pub(super) environment: Environment,
-    pub(super) terminal: Terminal,
+pub(crate) struct Launch {
+    pub(crate) name: String,
+    pub(crate) bin: PathBuf,
+    pub(crate) root: PathBuf,
+    pub(crate) sockets: PathBuf,
+    pub(crate) environment: Environment,
+    pub(crate) lines: Lines,
 }
 
 /// A process that listens.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(crate) struct Instance {
     /// The binary that it was started from.
     pub(super) stamp: FileStamp,
     pub(super) connections: Connections,
-    pub(super) open: Arc<Open>,
+    pub(crate) open: Arc<Open>,
+    /// Where it listens, on 127.0.0.1.
+    pub(crate) port: u16,
     process: Process,
 }
 
 impl Instance {
     /// Starts a process and waits until it listens; the error is a sentence for the caller.
-    pub(super) async fn start(launch: &Launch) -> Result<Self, String> {
+    pub(crate) async fn start(launch: &Launch) -> Result<Self, String> {
         let name = launch.name.clone();
         let missing = |_| format!("The function `{name}` is not built: {}", "build it, or leave out --no-build.");
         let stamp = FileStamp::of(&launch.bin).map_err(missing)?;
@@ -59,7 +63,7 @@ impl Instance {
         let port = free_port().await.map_err(|error| format!("No port for `{name}`: {error}."))?;
         let open = Arc::new(Open::new());
         let (started, starts) = oneshot::channel();
-        background::start(super::ipc::read(listener, name.clone(), open.clone(), started, launch.terminal));
+        background::start(super::ipc::read(listener, name.clone(), open.clone(), started, launch.lines.clone()));
         let mut process = Process::spawn(launch, &socket, port)?;
         let port = tokio::select! {
             port = starts => port.ok(),
@@ -71,10 +75,10 @@ impl Instance {
             let why = end.unwrap_or_else(|_| format!("it was silent for {} s", START.as_secs()));
             return Err(format!("The function `{name}` did not start ({why}). Its own words are in the terminal."));
         };
-        Ok(Self { stamp, connections: Connections::new(port), open, process })
+        Ok(Self { stamp, connections: Connections::new(port), open, port, process })
     }
 
-    pub(super) fn is_alive(&self) -> bool {
+    pub(crate) fn is_alive(&self) -> bool {
         self.process.end.borrow().is_none()
     }
 
@@ -83,9 +87,20 @@ impl Instance {
         timeout(time, self.process.clone().ended()).await.ok()
     }
 
-    /// SIGTERM, on which a function finishes the work that it has registered; SIGKILL if that takes too long.
-    pub(super) async fn stop(&self, grace: Duration) {
+    /// SIGKILL: nothing is finished. Resolves when the process is gone.
+    pub(crate) async fn kill(&self) {
+        self.process.signal(rustix::process::Signal::KILL);
+        self.process.clone().ended().await;
+    }
+
+    /// SIGTERM, and no waiting.
+    pub(crate) fn tell_to_stop(&self) {
         self.process.signal(rustix::process::Signal::TERM);
+    }
+
+    /// SIGTERM, on which a function finishes the work that it has registered; SIGKILL if that takes too long.
+    pub(crate) async fn stop(&self, grace: Duration) {
+        self.tell_to_stop();
         if self.end_within(grace).await.is_none() {
             self.process.signal(rustix::process::Signal::KILL);
             self.end_within(grace).await;
@@ -155,12 +170,12 @@ async fn watch_over(mut child: Child, ended: watch::Sender<Option<String>>, sock
 /// Passes on what a function writes, line by line, after its name.
 fn print_lines(output: Option<impl AsyncRead + Unpin + Send + 'static>, launch: &Launch) {
     let Some(output) = output else { return };
-    let (name, terminal) = (launch.name.clone(), launch.terminal);
+    let (name, lines) = (launch.name.clone(), launch.lines.clone());
     background::start(async move {
         let mut reader = BufReader::new(output);
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).await.is_ok_and(|bytes| bytes > 0) {
-            terminal.line(format_args!("[{name}] {}", String::from_utf8_lossy(&line).trim_end()));
+            lines.line(format_args!("[{name}] {}", String::from_utf8_lossy(&line).trim_end()));
             line.clear();
         }
     });

@@ -10,8 +10,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::open::Open;
-use crate::Terminal;
+use super::{lines::Lines, open::Open};
 
 #[derive(Deserialize)]
 #[serde(tag = "type", content = "payload", rename_all = "kebab-case")]
@@ -42,7 +41,7 @@ pub(super) async fn read(
     name: String,
     open: Arc<Open>,
     started: oneshot::Sender<u16>,
-    terminal: Terminal,
+    lines: Lines,
 ) {
     let Ok((stream, _)) = listener.accept().await else { return };
     let mut started = Some(started);
@@ -62,7 +61,7 @@ pub(super) async fn read(
             Ok(Message::Log { message, level }) => {
                 let text = STANDARD.decode(&message).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 let text = text.unwrap_or(message);
-                terminal.line(format_args!("[{name}] {level} {text}"));
+                lines.line(format_args!("[{name}] {level} {text}"));
             }
             Ok(Message::End { context }) => open.ended(context.request_id),
             // A kind that a newer runtime sends.

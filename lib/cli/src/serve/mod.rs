@@ -6,18 +6,19 @@
 
 mod address;
 mod banner;
-mod build;
+pub(crate) mod build;
 mod config;
 mod connections;
 mod edge;
-mod environment;
+pub(crate) mod environment;
 mod function;
-mod instance;
+pub(crate) mod instance;
 mod ipc;
+pub(crate) mod lines;
 mod open;
 mod pattern;
 mod problem;
-mod project;
+pub(crate) mod project;
 mod proxy;
 mod public;
 mod routes;
@@ -153,10 +154,10 @@ fn start_standin(environment: &mut Environment) -> Result<Option<Standin>, Strin
 const LONGEST_TEMPORARY_FOLDER: usize = 60;
 
 /// The folder of the functions' sockets, for this user only; removed at the end.
-struct Sockets(PathBuf);
+pub(crate) struct Sockets(PathBuf);
 
 impl Sockets {
-    fn create() -> Result<Self, String> {
+    pub(crate) fn create() -> Result<Self, String> {
         let mut folder = std::env::temp_dir();
         if folder.as_os_str().len() > LONGEST_TEMPORARY_FOLDER {
             folder = "/tmp".into();
@@ -168,7 +169,7 @@ impl Sockets {
         Ok(Self(path))
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 }

@@ -15,7 +15,7 @@ struct Left {
 
 /// The open requests of one process.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     requests: Mutex<HashMap<u64, Left>>,
     count: watch::Sender<usize>,
 }
@@ -33,14 +33,14 @@ impl Open {
     }
 
     /// A request is sent.
-    pub(super) fn begin(&self, id: u64) {
+    pub(crate) fn begin(&self, id: u64) {
         self.change(|all| {
             all.insert(id, Left { answer: true, end: true });
         });
     }
 
     /// The answer's last byte has come.
-    pub(super) fn answered(&self, id: u64) {
+    pub(crate) fn answered(&self, id: u64) {
         self.change(|all| all.entry(id).or_default().answer = false);
     }
 
@@ -50,14 +50,19 @@ impl Open {
     }
 
     /// The connection broke: neither will come.
-    pub(super) fn broken(&self, id: u64) {
+    pub(crate) fn broken(&self, id: u64) {
         self.change(|all| {
             all.remove(&id);
         });
     }
 
+    /// The requests that are open.
+    pub(crate) fn left(&self) -> Vec<u64> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// Resolves when no request is open.
-    pub(super) async fn none_left(&self) {
+    pub(crate) async fn none_left(&self) {
         // The sender is ours: waiting cannot fail.
         let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }

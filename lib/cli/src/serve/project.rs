@@ -8,9 +8,9 @@ use super::config::Config;
 
 /// One function.
 #[derive(Debug)]
-pub(super) struct Spec {
+pub(crate) struct Spec {
     /// The binary's name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its URL's segments.
     pub(super) route: Vec<Segment>,
     /// How long a request may take.
@@ -19,7 +19,7 @@ pub(super) struct Spec {
 
 /// A segment of a function's URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Segment {
+pub(crate) enum Segment {
     Word(String),
     /// `[name]`
     Param(String),
@@ -27,8 +27,8 @@ pub(super) enum Segment {
 
 /// A project as far as serving it goes.
 #[derive(Debug)]
-pub(super) struct Project {
-    pub(super) functions: Vec<Spec>,
+pub(crate) struct Project {
+    pub(crate) functions: Vec<Spec>,
     pub(super) config: Config,
     /// What is wrong with it, though it can be served.
     pub(super) notes: Vec<String>,
@@ -47,7 +47,7 @@ struct Bin {
 }
 
 impl Project {
-    pub(super) fn read(root: &Path) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let config = Config::read(root)?;
         let text = std::fs::read_to_string(root.join("Cargo.toml")).map_err(|error| format!("Cargo.toml: {error}"))?;
         let manifest: Manifest = toml::from_str(&text).map_err(|error| format!("Cargo.toml: {error}"))?;

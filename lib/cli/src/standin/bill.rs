@@ -25,6 +25,8 @@ pub struct BilledCall {
     pub id: String,
     /// The `request-id` header of the answer.
     pub request_id: String,
+    /// What the directive `bill_as` calls it.
+    pub label: Option<String>,
     /// The model that the answer names.
     pub model: String,
     /// Whether a stream was asked for.

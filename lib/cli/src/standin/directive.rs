@@ -28,6 +28,7 @@
 //! | `model_echo=ID` | the answer names that model |
 //! | `tokens=N` | output tokens |
 //! | `input=N`, `cache_read=N`, `cache_write_5m=N`, `cache_write_1h=N` | those token counts instead of the counted ones |
+//! | `bill_as=WORD` | the bill calls it so |
 //! | `speed=WORD`, `geo=WORD`, `tier=WORD` | what the usage reports |
 
 /// What goes wrong instead of an answer.
@@ -94,6 +95,7 @@ pub(crate) struct Cost {
     pub(crate) cache_write_5m: Option<u64>,
     pub(crate) cache_write_1h: Option<u64>,
     pub(crate) web_searches: u64,
+    pub(crate) label: Option<String>,
     pub(crate) usage_growth: u64,
     pub(crate) cache_growth: u64,
     pub(crate) speed: Option<String>,
@@ -181,6 +183,7 @@ impl Directives {
             "cache_write_5m" => self.cost.cache_write_5m = Some(number(name, value)?),
             "cache_write_1h" => self.cost.cache_write_1h = Some(number(name, value)?),
             "web_search" => self.cost.web_searches = number(name, value)?,
+            "bill_as" => self.cost.label = word(),
             "usage_growth" => self.cost.usage_growth = number(name, value)?,
             "cache_growth" => self.cost.cache_growth = number(name, value)?,
             "speed" => self.cost.speed = word(),

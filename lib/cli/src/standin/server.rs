@@ -145,6 +145,7 @@ async fn message(state: &Arc<State>, ask: Ask, request_id: &str) -> Answer {
     let call = state.bill.open(BilledCall {
         id: id.clone(),
         request_id: request_id.to_owned(),
+        label: ask.directives.cost.label.clone(),
         model: ask.directives.say.model_echo.clone().unwrap_or_else(|| ask.model_name.clone()),
         stream: ask.stream,
         usage: start,

@@ -117,11 +117,55 @@ impl UsageEntry<'_> {
     }
 
     fn user_ms(&self) -> u64 {
-        if self.caller.as_str().starts_with("user:") { USER_MS } else { ANONYMOUS_MS }
+        caller_ms(self.caller)
+    }
+}
+
+/// Which hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashOf {
+    /// What all callers used on a day (`YYYY-MM-DD`, UTC).
+    Day(String),
+    /// What a caller used in all.
+    Caller(CallerId),
+}
+
+impl HashOf {
+    /// Its key, without the prefix.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Day(day) => daily_key(day),
+            Self::Caller(caller) => user_key(caller),
+        }
+    }
+
+    fn lives_ms(&self) -> u64 {
+        match self {
+            Self::Day(_) => DAILY_MS,
+            Self::Caller(caller) => caller_ms(caller),
+        }
     }
 }
 
 impl UsageTotals {
+    /// Names and numbers, in the order of the ledger's sums.
+    pub fn numbers(&self) -> [(&'static str, i64); 11] {
+        let numbers = [
+            self.requests,
+            self.errors,
+            self.input_tokens,
+            self.cache_write_5m_tokens,
+            self.cache_write_1h_tokens,
+            self.cache_read_tokens,
+            self.output_tokens,
+            self.web_search_requests,
+            self.cost_nanousd,
+            self.total_ms,
+            self.slowest_ms,
+        ];
+        std::array::from_fn(|at| (FIELDS[at], numbers[at]))
+    }
+
     fn new(numbers: [i64; 11], cost_usd: String) -> Self {
         let [
             requests,
@@ -151,6 +195,10 @@ impl UsageTotals {
             slowest_ms,
         }
     }
+}
+
+fn caller_ms(caller: &CallerId) -> u64 {
+    if caller.as_str().starts_with("user:") { USER_MS } else { ANONYMOUS_MS }
 }
 
 fn daily_key(day: &str) -> String {
@@ -208,6 +256,26 @@ impl UsageHashes {
     /// Any [`HashesError`].
     pub async fn read_user(&self, caller: &CallerId) -> Result<Option<UsageTotals>, HashesError> {
         self.read(user_key(caller)).await
+    }
+
+    /// A hash as it stands; none if nothing was recorded.
+    ///
+    /// # Errors
+    /// Any [`HashesError`].
+    pub async fn read_hash(&self, hash: &HashOf) -> Result<Option<UsageTotals>, HashesError> {
+        self.read(hash.key()).await
+    }
+
+    /// Puts what the ledger says in the place of a hash: the numbers in the order of [`UsageTotals::numbers`].
+    ///
+    /// # Errors
+    /// Any [`HashesError`]; replacing again is safe.
+    pub async fn replace(&self, hash: &HashOf, numbers: [i64; 11]) -> Result<(), HashesError> {
+        match self {
+            Self::Redis(cache) => Ok(redis::replace(cache, hash, numbers).await?),
+            #[cfg(sqlite)]
+            Self::Sqlite(sqlite) => Ok(sqlite.replace(hash, numbers).await?),
+        }
     }
 
     async fn read(&self, key: String) -> Result<Option<UsageTotals>, HashesError> {

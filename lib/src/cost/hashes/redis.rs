@@ -1,9 +1,25 @@
 //! Real hashes in Redis.
 
-use super::{DAILY_MS, FIELDS, MARKER_MS, UsageEntry, UsageTotals, user_key};
+use super::{DAILY_MS, FIELDS, HashOf, MARKER_MS, UsageEntry, UsageTotals, user_key};
 use crate::cache::{Arg, Cache, CacheError, Reply, Script};
 
 static RECORD: Script = Script { text: include_str!("record.lua"), sha1: "c816abf97cd01c4b746b3301bc0bbdfb2e391064" };
+
+static REPLACE: Script = Script { text: include_str!("replace.lua"), sha1: "3093140a9d5e85369d8f2fc343caa000e07f24eb" };
+
+pub(super) async fn replace(cache: &Cache, hash: &HashOf, numbers: [i64; 11]) -> Result<(), CacheError> {
+    let key = format!("{}{}", cache.prefix(), hash.key());
+    let mut args = vec![Arg::from(hash.lives_ms())];
+    for (field, number) in FIELDS.iter().zip(numbers) {
+        args.extend([Arg::from(*field), Arg::from(number)]);
+        if *field == "cost_nanousd" {
+            let usd = format!("{}.{:09}", number / 1_000_000_000, number % 1_000_000_000);
+            args.extend([Arg::from("cost_usd"), Arg::from(usd)]);
+        }
+    }
+    cache.eval(&REPLACE, &[key], &args).await?;
+    Ok(())
+}
 
 pub(super) async fn record(cache: &Cache, call: &UsageEntry<'_>) -> Result<(), CacheError> {
     let prefix = cache.prefix();
@@ -38,7 +54,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_script_has_its_own_hash() {
-        assert_eq!(RECORD.sha1, RECORD.computed_sha1());
+    fn every_script_has_its_own_hash() {
+        for script in [&RECORD, &REPLACE] {
+            assert_eq!(script.sha1, script.computed_sha1());
+        }
     }
 }

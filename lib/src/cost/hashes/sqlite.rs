@@ -7,7 +7,7 @@ use std::sync::{
 
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params, params_from_iter};
 
-use super::{DAILY_MS, FIELDS, MARKER_MS, UsageEntry, UsageTotals, user_key};
+use super::{DAILY_MS, FIELDS, HashOf, MARKER_MS, UsageEntry, UsageTotals, user_key};
 use crate::{clock, sqlite::Sqlite};
 
 const TABLES: &str = "
@@ -56,6 +56,15 @@ impl SqliteHashes {
                 }
             }
             Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn replace(&self, hash: &HashOf, numbers: [i64; FIELDS.len()]) -> Result<(), rusqlite::Error> {
+        let (key, lives_ms) = (hash.key(), hash.lives_ms());
+        self.run(move |tx| {
+            tx.execute("delete from usage_hashes where key = ?1", [&key])?;
+            add(tx, &key, numbers, later(clock::now_ms(), lives_ms))
         })
         .await
     }

@@ -28,6 +28,9 @@ const TABLES: &str = "
         call_id text primary key, held integer not null, cost integer, drop_at_ms integer not null
     ) without rowid;
     create index if not exists limit_markers_drop on limit_markers (drop_at_ms);
+    create table if not exists limit_identities (
+        note text primary key, value text not null, drop_at_ms integer not null
+    ) without rowid;
     create table if not exists limit_epoch (only_row integer primary key check (only_row = 1), epoch_ms integer not null);
 ";
 
@@ -60,6 +63,16 @@ pub(super) fn epoch(tx: &Transaction<'_>) -> Result<Option<i64>, rusqlite::Error
 pub(super) fn begin_epoch(tx: &Transaction<'_>, now: i64) -> Result<i64, rusqlite::Error> {
     tx.prepare("insert or ignore into limit_epoch (only_row, epoch_ms) values (1, ?1)")?.execute([now])?;
     Ok(epoch(tx)?.unwrap_or(now))
+}
+
+/// Forgets accounts, and begins to remember anew.
+pub(super) fn drop_accounts(tx: &Transaction<'_>, budgets: &[Policy], now: i64) -> Result<(), rusqlite::Error> {
+    tx.prepare("insert or replace into limit_epoch (only_row, epoch_ms) values (1, ?1)")?.execute([now])?;
+    for policy in budgets {
+        tx.prepare("delete from limit_budgets where account = ?1")?.execute([policy.account()])?;
+        tx.prepare("delete from limit_entries where account = ?1")?.execute([policy.account()])?;
+    }
+    Ok(())
 }
 
 /// Makes a budget's account if it is not there.

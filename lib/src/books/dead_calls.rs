@@ -1,9 +1,10 @@
 //! Calls whose process died before it could settle them.
 
-use super::{Ctx, admission::unavailable, closing::Closing};
+use super::{Books, Closing, unavailable};
 use crate::{
-    Error,
+    Error, clock,
     limit::{Overdue, Policy},
+    sabotage::Protection,
     store::{LedgerRow, Settlement},
     usage::{Source, Usage},
 };
@@ -20,33 +21,18 @@ pub struct Swept {
     pub booked: u64,
 }
 
-impl Ctx {
-    /// Looks after calls whose holds are overdue, behind the client's back.
-    pub(super) fn look_after_later(&self, overdue: Vec<Overdue>, policies: &[Policy]) {
-        if overdue.is_empty() {
-            return;
-        }
-        let (ctx, policies) = (self.clone(), policies.to_vec());
-        self.after(async move {
-            if let Err(error) = ctx.look_after(&overdue, &policies).await {
-                // The next caller finds them again.
-                ctx.warn("overdue_failed", &error);
-            }
-        });
-    }
-
+impl Books {
     /// Finds out from the ledger what became of calls that hold money in these policies and cannot be running any
     /// more, and tells the limiter. Safe to run twice and at the same time.
     ///
     /// # Errors
     /// `store_unavailable`, `limiter_unavailable`; what was not done is found again.
-    pub(super) async fn look_after(&self, overdue: &[Overdue], policies: &[Policy]) -> Result<(), Error> {
-        let store = self.store().await?;
+    pub async fn look_after(&self, overdue: &[Overdue], policies: &[Policy]) -> Result<(), Error> {
         for hold in overdue {
-            match store.ledger_row(hold.call_id.as_str()).await? {
+            match self.store.ledger_row(hold.call_id.as_str()).await? {
                 Some(row) => self.finish_row(row).await?,
                 // Admitted and never written, so never made.
-                None => self.limiter()?.forget(hold, policies).await.map_err(unavailable)?,
+                None => self.limiter.forget(hold, policies).await.map_err(unavailable)?,
             }
         }
         Ok(())
@@ -57,11 +43,13 @@ impl Ctx {
     /// # Errors
     /// `store_unavailable`, `limiter_unavailable`; what was not done is found again.
     pub async fn sweep_ledger(&self, now_ms: i64) -> Result<Swept, Error> {
-        let store = self.store().await?;
-        let dead_after_ms = i64::try_from(self.config().claude.dead_after_ms).unwrap_or(i64::MAX);
+        let dead_after_ms = i64::try_from(self.dead_after_ms).unwrap_or(i64::MAX);
         let mut swept = Swept::default();
+        if Protection::Reconcile.is_off() {
+            return Ok(swept);
+        }
         loop {
-            let dead = store.calls_reserved_before(now_ms.saturating_sub(dead_after_ms), BATCH).await?;
+            let dead = self.store.calls_reserved_before(now_ms.saturating_sub(dead_after_ms), BATCH).await?;
             let is_last = (dead.len() as i64) < BATCH;
             for row in dead {
                 self.finish_row(row).await?;
@@ -77,11 +65,13 @@ impl Ctx {
     }
 
     /// Tells limiter and hashes of calls that were settled before a time and that they may not have heard of.
-    pub(super) async fn book_settled_before(&self, before_ms: i64) -> Result<u64, Error> {
-        let store = self.store().await?;
+    ///
+    /// # Errors
+    /// `store_unavailable`, `internal`; what was not done is found again.
+    pub async fn book_settled_before(&self, before_ms: i64) -> Result<u64, Error> {
         let mut booked = 0;
         loop {
-            let unbooked = store.calls_unbooked_before(before_ms, BATCH).await?;
+            let unbooked = self.store.calls_unbooked_before(before_ms, BATCH).await?;
             let is_last = (unbooked.len() as i64) < BATCH;
             for row in unbooked {
                 self.finish_row(row).await?;
@@ -98,11 +88,9 @@ impl Ctx {
         let policies = policies(&row)?;
         let Some(cost_nanousd) = row.cost_nanousd else {
             let closing = Closing { settlement: at_ceiling(&row), answer: None, policies, taken_ms: row.created_ms };
-            self.note("settled_at_ceiling", row.id.as_str());
-            let store = self.store().await?;
-            if !store.settle_call(&closing.settlement, None).await? {
+            if !self.store.settle_call(&closing.settlement, None).await? {
                 // Somebody else was first: what they wrote counts.
-                return match store.ledger_row(&row.id).await? {
+                return match self.store.ledger_row(&row.id).await? {
                     Some(row) if row.cost_nanousd.is_some() => Box::pin(self.finish_row(row)).await,
                     _ => Ok(()),
                 };
@@ -135,7 +123,7 @@ fn at_ceiling(row: &LedgerRow) -> Settlement {
         upstream_request_id: None,
         is_client_gone: false,
         first_byte_ms: None,
-        settled_ms: crate::clock::now_ms(),
+        settled_ms: clock::now_ms(),
     }
 }
 

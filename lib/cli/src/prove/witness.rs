@@ -1,0 +1,62 @@
+//! What the prover itself knows of the calls that it made: what Purser may be held to.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::errand::Errand;
+
+/// What is known of one call.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// Whose it is in the ledger.
+    pub(super) owner: String,
+    /// Whether its answer told its usage.
+    pub(super) tells_usage: bool,
+    /// Its process was killed before the work behind it was over: nobody can ask of the dead that they knew.
+    pub(super) is_killed: bool,
+    /// The answer's status, if there was one.
+    pub(super) status: Option<u16>,
+    /// The code of a refusal.
+    pub(super) code: Option<String>,
+    /// How long the client waited for the answer's head, unless the prover itself held it back.
+    pub(super) waited: Option<Duration>,
+    /// No answer, no end of the connection: for ever, as far as a client can tell.
+    pub(super) is_unanswered: bool,
+}
+
+/// Everything that was seen, by label.
+#[derive(Debug, Default)]
+pub(super) struct Witness(Mutex<BTreeMap<String, Seen>>);
+
+impl Witness {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call is made.
+    pub(super) fn begins(&self, errand: &Errand) {
+        let seen = Seen {
+            owner: errand.owner(),
+            tells_usage: errand.tells_usage,
+            is_killed: false,
+            status: None,
+            code: None,
+            waited: None,
+            is_unanswered: false,
+        };
+        self.lock().insert(errand.label.clone(), seen);
+    }
+
+    pub(super) fn note(&self, label: &str, note: impl FnOnce(&mut Seen)) {
+        if let Some(seen) = self.lock().get_mut(label) {
+            note(seen);
+        }
+    }
+
+    pub(super) fn all(&self) -> BTreeMap<String, Seen> {
+        self.lock().clone()
+    }
+}

@@ -1,0 +1,138 @@
+//! The copies compared with the ledger, and put right.
+
+use serde::Serialize;
+
+use super::{Books, accounts, unavailable};
+use crate::{
+    Error, clock,
+    clock::{Period, period_utc},
+    config::plans::PlanId,
+    cost::hashes::{HashOf, UsageTotals},
+    ids::CallerId,
+    limit::{Figures, Policy},
+    store::LedgerSum,
+};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reckoning {
+    /// How many budgets and hashes were compared.
+    pub compared: u64,
+    /// Where a copy says something else than the ledger.
+    pub differences: Vec<Difference>,
+    /// Settled calls that were on their way to the copies meanwhile: with any of them a difference may be none.
+    pub in_motion: i64,
+}
+
+/// One figure that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which copy: `usage:daily:2026-11-24`, `budget:user-day:user:42:2026-11-24`.
+    pub of: String,
+    /// Which figure.
+    pub field: String,
+    /// What the ledger says.
+    pub ledger: i64,
+    /// What the copy says.
+    pub copy: i64,
+}
+
+impl Reckoning {
+    fn add(&mut self, more: Vec<Difference>) {
+        self.compared += 1;
+        self.differences.extend(more);
+    }
+}
+
+impl Books {
+    /// Compares every budget of the present day and month, and the hashes of the days from `since_ms` on and of
+    /// everybody who made a call since then. Where `repairs`, what differs is put right from the ledger.
+    ///
+    /// # Errors
+    /// `store_unavailable`, `limiter_unavailable`, `internal` where the hashes do not answer.
+    pub async fn reckon(&self, since_ms: i64, repairs: bool) -> Result<Reckoning, Error> {
+        let now_ms = self.limiter.now_ms().await.map_err(unavailable)?;
+        let mut found = Reckoning::default();
+        for policy in self.budgets_in_use(now_ms).await? {
+            let differences = self.compare_budget(&policy).await?;
+            if repairs && !differences.is_empty() {
+                self.limiter.drop_accounts(std::slice::from_ref(&policy)).await.map_err(unavailable)?;
+            }
+            found.add(differences);
+        }
+        let until_ms = now_ms.max(clock::now_ms()).saturating_add(DAY_MS);
+        for (day, sum) in self.store.sums_by_day(since_ms, until_ms).await? {
+            let hash = HashOf::Day(clock::day_utc(day.saturating_mul(DAY_MS)));
+            found.add(self.compare_hash(&hash, sum, repairs).await?);
+        }
+        for (owner, sum) in self.store.sums_by_owner(since_ms, until_ms).await? {
+            found.add(self.compare_hash(&HashOf::Caller(CallerId(owner)), sum, repairs).await?);
+        }
+        found.in_motion = self.store.unbooked().await?;
+        Ok(found)
+    }
+
+    /// Every budget of the present periods that somebody has touched.
+    async fn budgets_in_use(&self, now_ms: i64) -> Result<Vec<Policy>, Error> {
+        let (since_ms, until_ms) = period_utc(Period::Month, now_ms);
+        let mut policies = accounts::deployment_budgets(&self.budgets, now_ms);
+        for (subject, plan) in self.store.subjects(since_ms, until_ms).await? {
+            let Some(plan) = PlanId::parse(&plan) else { continue };
+            let callers = accounts::callers_budgets(&self.budgets, plan, &subject, now_ms);
+            for policy in callers.into_iter().chain(accounts::shared_budgets(&self.budgets, plan, now_ms)) {
+                if !policies.contains(&policy) {
+                    policies.push(policy);
+                }
+            }
+        }
+        Ok(policies)
+    }
+
+    async fn compare_budget(&self, policy: &Policy) -> Result<Vec<Difference>, Error> {
+        let Policy::Budget { name, subject, starts_at_ms, resets_at_ms, .. } = policy else { return Ok(Vec::new()) };
+        let scope = accounts::scope(policy).ok_or_else(|| Error::internal("a budget of nobody"))?;
+        let figures = self.limiter.figures(std::slice::from_ref(policy)).await.map_err(unavailable)?;
+        let ledger = self.store.read_budget(scope, *starts_at_ms, *resets_at_ms).await?;
+        let (spent_nanousd, held_nanousd) = match figures.first() {
+            Some(Figures::Open { spent_nanousd, held_nanousd }) => (*spent_nanousd, *held_nanousd),
+            Some(Figures::Untouched) => (0, 0),
+            // It will be opened from the ledger before anybody spends out of it.
+            Some(Figures::Lost) | None => return Ok(Vec::new()),
+        };
+        // A hold may be smaller than its call's ceiling; larger than all of them together is a hold without a call.
+        let ceilings = ledger.running.iter().map(|(_, ceiling, _)| *ceiling).sum();
+        let difference = |field: &str, ledger, copy| Difference {
+            of: format!("budget:{name}:{subject}"),
+            field: field.to_owned(),
+            ledger,
+            copy,
+        };
+        let mut differences = Vec::new();
+        if spent_nanousd != ledger.settled_nanousd {
+            differences.push(difference("spent_nanousd", ledger.settled_nanousd, spent_nanousd));
+        }
+        if held_nanousd > ceilings {
+            differences.push(difference("held_nanousd", ceilings, held_nanousd));
+        }
+        Ok(differences)
+    }
+
+    async fn compare_hash(&self, hash: &HashOf, sum: LedgerSum, repairs: bool) -> Result<Vec<Difference>, Error> {
+        let totals = self.hashes.read_hash(hash).await.map_err(Error::internal)?.unwrap_or_default();
+        let differences = hash_differences(hash, &sum, &totals);
+        if repairs && !differences.is_empty() {
+            self.hashes.replace(hash, sum).await.map_err(Error::internal)?;
+        }
+        Ok(differences)
+    }
+}
+
+fn hash_differences(hash: &HashOf, sum: &LedgerSum, totals: &UsageTotals) -> Vec<Difference> {
+    let pairs = totals.numbers().into_iter().zip(sum);
+    let differing = pairs.filter(|((_, copy), ledger)| copy != *ledger);
+    differing
+        .map(|((field, copy), ledger)| Difference { of: hash.key(), field: field.to_owned(), ledger: *ledger, copy })
+        .collect()
+}
