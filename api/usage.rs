@@ -1,7 +1,7 @@
 //! GET /api/usage - What the caller used, what it cost, and what is left.
 //!
 //! `?days=` (1 to 366, 31 if absent), by UTC day and model, out of the ledger. Reading it spends nothing.
-//! Errors: `invalid_query`, `limiter_unavailable`, `store_unavailable`.
+//! Errors: `invalid_query`, `session_revoked`, `limiter_unavailable`, `store_unavailable`.
 //! Costs one limiter and one store round trip.
 
 use std::process::ExitCode;
@@ -29,12 +29,18 @@ fn main() -> ExitCode {
 }
 
 async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let mut caller = ctx.caller(&request)?;
     let days = http::query::number(&request, "days", 31, 366)?;
     let until_ms = (clock::now_ms() / DAY_MS + 1) * DAY_MS;
     let since_ms = until_ms - i64::from(days) * DAY_MS;
-    let limits = ctx.standings(&caller).await?;
-    let store = ctx.store().await?;
+    let limits = loop {
+        match ctx.standings(&caller).await {
+            Ok(limits) => break limits,
+            // The token may be older than the plan in force.
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    };
+    let store = ctx.store_of(&caller).await?;
     let sums = ctx.time("store", store.usage_by_day(caller.id.as_str(), since_ms, until_ms)).await?;
     http::json(
         StatusCode::OK,

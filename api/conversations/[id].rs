@@ -1,14 +1,14 @@
 //! GET, PATCH, DELETE /api/conversations/{id} - Reads, renames or deletes one conversation.
 //!
-//! GET: with messages, `?limit=` (1 to 200, 100 if absent) and `?cursor=`. PATCH: `{"title"}`. DELETE: 204.
+//! GET: with messages, `?limit=` (1 to 200, 100 if absent) and `?cursor=`; `?format=ui` gives them as `useChat` has them. PATCH: `{"title"}`. DELETE: 204.
 //! Errors: `not_found` (also for another caller's), `invalid_query`, `invalid_json`, `invalid_body`,
-//! `store_unavailable`. Costs one or two store round trips. What calls cost stays in the ledger.
+//! `session_revoked`, `store_unavailable`. Costs one or two store round trips. What calls cost stays in the ledger.
 
 use std::process::ExitCode;
 
 use purser::{
     Code, Ctx, Error,
-    chat::{Rename, conversation_json, message_json},
+    chat::{Rename, StoredPart, conversation_json, message_json, ui_messages},
     clock,
     http::{self, Method, Request, Response, StatusCode},
     serve::{self, Route},
@@ -34,22 +34,31 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
     let limit = http::query::number(&request, "limit", 100, 200)?;
+    let is_for_ui = match http::query::parameter(&request, "format")?.as_deref() {
+        None | Some("blocks") => false,
+        Some("ui") => true,
+        Some(_) => return Err(Error::new(Code::InvalidQuery, "`format` must be `ui` or `blocks`.")),
+    };
     let after = match http::query::parameter(&request, "cursor")? {
         None => 0,
         Some(text) => text
             .parse()
             .map_err(|_| Error::new(Code::InvalidQuery, "`cursor` must be the `next_cursor` of an earlier page."))?,
     };
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let conversation = ctx.time("store", store.conversation(caller.id.as_str(), &id)).await?.ok_or_else(not_found)?;
     let mut page = ctx.time("store", store.messages(caller.id.as_str(), &id, after, limit + 1)).await?;
     let has_more = page.len() > limit as usize;
     page.truncate(limit as usize);
     let next_cursor = page.last().filter(|_| has_more).map(|last| last.position.to_string());
-    let messages: Vec<_> = page
-        .iter()
-        .map(|one| message_json(one.client_id.as_ref().unwrap_or(&one.id), &one.role, &one.content, one.created_ms))
-        .collect();
+    let stored = page.iter().map(|one| StoredPart {
+        id: one.client_id.as_ref().unwrap_or(&one.id),
+        answer_id: one.answer_id.as_deref(),
+        role: &one.role,
+        content: &one.content,
+        created_ms: one.created_ms,
+    });
+    let messages = if is_for_ui { ui_messages(stored) } else { stored.map(message_json).collect() };
     let mut body = conversation_json(&id, &conversation.title, conversation.created_ms, conversation.updated_ms);
     body["messages"] = json!(messages);
     body["next_cursor"] = json!(next_cursor);
@@ -60,7 +69,7 @@ async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
     let title = Rename::parse(request.body())?.title;
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let renamed = store.rename_conversation(caller.id.as_str(), &id, &title, clock::now_ms());
     let renamed = ctx.time("store", renamed).await?.ok_or_else(not_found)?;
     http::json(StatusCode::OK, &conversation_json(&id, &renamed.title, renamed.created_ms, renamed.updated_ms))
@@ -69,7 +78,7 @@ async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
 async fn delete(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let id = conversation_id(&request)?;
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     match ctx.time("store", store.delete_conversation(caller.id.as_str(), &id)).await? {
         true => Ok(http::no_content()),
         false => Err(not_found()),

@@ -1,7 +1,7 @@
 //! GET, POST /api/conversations - Lists the caller's conversations; makes a new one.
 //!
 //! GET: `?limit=` (1 to 100, 30 if absent) and `?cursor=` from the page before. POST: `{"title"?, "id"?}`.
-//! Errors: `invalid_query`, `invalid_json`, `invalid_body`, `conflict`, `store_unavailable`.
+//! Errors: `invalid_query`, `invalid_json`, `invalid_body`, `conflict`, `session_revoked`, `store_unavailable`.
 //! Costs one store round trip.
 
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ async fn list(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let caller = ctx.caller(&request)?;
     let limit = http::query::number(&request, "limit", 30, 100)?;
     let after = http::query::parameter(&request, "cursor")?.map(|text| decode(&text)).transpose()?;
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     let mut page = ctx.time("store", store.list_conversations(caller.id.as_str(), after.as_ref(), limit + 1)).await?;
     let has_more = page.len() > limit as usize;
     page.truncate(limit as usize);
@@ -56,7 +56,7 @@ async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
         created_ms: now_ms,
         updated_ms: now_ms,
     };
-    let store = ctx.store().await?;
+    let store = ctx.store_of(&caller).await?;
     if !ctx.time("store", store.create_conversation(caller.id.as_str(), &new)).await? {
         return Err(Error::new(Code::Conflict, "You have a conversation with this id. Choose another.").pointer("/id"));
     }

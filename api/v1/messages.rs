@@ -1,7 +1,9 @@
-//! POST /api/v1/messages - The Messages API of Anthropic's SDKs, with limits and a ledger in between.
+//! POST /api/v1/messages, POST /api/v1/messages/count_tokens, GET /api/v1/models - The Messages API of Anthropic's SDKs, with limits and a ledger in between.
 //!
 //! Body: as Claude's API takes it; what is not needed for limits and prices is not looked at and goes out as it
 //! came. The key is the caller's token, as `x-api-key` or bearer. Answers and errors are in Anthropic's shapes.
+//! Counting tokens is free and has a window of its own. `GET /api/v1/models` and `/api/v1/models/{id}` tell what the
+//! caller's plan includes and what it costs.
 //! Errors: `invalid_json`, `invalid_body`, `feature_not_priced`, `model_*`, `max_tokens_too_large`,
 //! `limit_exceeded`, `too_many_in_flight`, `limiter_unavailable`, `store_unavailable`, `claude_*`.
 //! Costs one limiter round trip, one store round trip, and what Claude charges.
@@ -10,33 +12,80 @@ use std::process::ExitCode;
 
 use purser::{
     Ctx, Error,
+    auth::Caller,
     claude::RequestFacts,
-    ctx::{ClientWire, messages_call},
-    http::{self, Method, Request, Response},
+    ctx::{ClientWire, ModelPage, call::OpenCall, messages_call},
+    http::{self, Method, Request, Response, StatusCode, query},
     serve::{self, Route},
 };
 
 fn main() -> ExitCode {
     serve::run(Route {
         name: "v1-messages",
-        methods: &[Method::POST],
+        methods: &[Method::GET, Method::POST],
         body_cap_bytes: 4_500_000,
         wire: http::Wire::Anthropic,
         start: purser::ctx::start_store_and_limiter,
-        handle: |ctx, request| Box::pin(post(ctx, request)),
+        // vercel.json sends all paths here, and each arrives as the caller wrote it.
+        handle: |ctx, request| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/api/v1/messages") => Box::pin(post(ctx, request)),
+            ("POST", "/api/v1/messages/count_tokens") => Box::pin(count_tokens(ctx, request)),
+            ("GET", _) => Box::pin(models(ctx, request)),
+            _ => Box::pin(async { Err(serve::not_found()) }),
+        },
     })
 }
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let caller = ctx.caller_by_key(&request)?;
+    let mut caller = ctx.caller_by_key(&request)?;
     let facts = RequestFacts::read(request.body())?;
     let upstream = messages_call(&request, &facts)?;
-    let priced = ctx.price_messages(&caller, &facts, request.body())?;
 
     // Reserve, write ahead, call, settle: as for chat, but the bytes are Claude's own.
-    let hold = ctx.reserve(&caller, &priced).await?;
-    let call = ctx.begin(&caller, priced, hold).await?;
+    let call = loop {
+        match open(&ctx, &caller, &facts, &request).await {
+            Ok(call) => break call,
+            // The token may be older than the plan in force.
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    };
     let wire = ClientWire::Bytes { is_stream: facts.stream };
     ctx.call_claude(call, upstream, caller.plan.plan().hang_up, wire).await
+}
+
+async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Request) -> Result<OpenCall, Error> {
+    let priced = ctx.price_messages(caller, facts, request.body())?;
+    let hold = ctx.reserve(caller, &priced).await?;
+    ctx.begin(caller, priced, hold).await
+}
+
+async fn count_tokens(ctx: Ctx, request: Request) -> Result<Response, Error> {
+    let mut caller = ctx.caller_by_key(&request)?;
+    let model = RequestFacts::model_to_count(request.body())?;
+    loop {
+        let counted = match ctx.check_model(&caller, &model) {
+            Ok(()) => ctx.count_tokens(&caller, &request).await,
+            Err(error) => Err(error),
+        };
+        match counted {
+            Ok(response) => return Ok(response),
+            Err(error) => ctx.follow_plan(&mut caller, error).await?,
+        }
+    }
+}
+
+async fn models(ctx: Ctx, request: Request) -> Result<Response, Error> {
+    let caller = ctx.caller_by_key(&request)?;
+    if request.uri().path() == "/api/v1/models" {
+        let id = |name| query::parameter(&request, name);
+        let page = ModelPage {
+            limit: query::number(&request, "limit", 20, 1_000)?,
+            after_id: id("after_id")?,
+            before_id: id("before_id")?,
+        };
+        return http::json(StatusCode::OK, &ctx.models(&caller, &page));
+    }
+    let id = http::path_segment(&request, "/api/v1/models/").ok_or_else(serve::not_found)?;
+    http::json(StatusCode::OK, &ctx.model(&caller, &id)?)
 }

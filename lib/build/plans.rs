@@ -10,6 +10,7 @@ use crate::prices::Prices;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plans {
     auth: Auth,
+    count_tokens: CountTokens,
     plan: BTreeMap<String, Plan>,
 }
 
@@ -17,6 +18,13 @@ pub(crate) struct Plans {
 #[serde(deny_unknown_fields)]
 struct Auth {
     attempts: u64,
+    window_s: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CountTokens {
+    requests: u64,
     window_s: u64,
 }
 
@@ -36,6 +44,8 @@ struct Plan {
     budget_month_usd: Option<String>,
     plan_budget_day_usd: Option<String>,
     plan_budget_month_usd: Option<String>,
+    #[serde(default)]
+    past_due_grace_days: i64,
 }
 
 impl Plan {
@@ -51,6 +61,9 @@ pub(crate) fn parse(text: &str, prices: &Prices) -> Result<Plans, String> {
     let plans: Plans = toml::from_str(text).map_err(|error| format!("plans.toml: {error}"))?;
     if plans.auth.window_s == 0 {
         return Err("plans.toml: auth has no window".to_owned());
+    }
+    if plans.count_tokens.window_s == 0 {
+        return Err("plans.toml: count_tokens has no window".to_owned());
     }
     for (name, _) in PLANS {
         let plan = plans.plan.get(name).ok_or_else(|| format!("plans.toml: plan {name} is missing"))?;
@@ -74,6 +87,9 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
     }
     if plan.default_max_tokens > plan.max_tokens {
         return Err("default_max_tokens is above max_tokens".to_owned());
+    }
+    if !(0..=366).contains(&plan.past_due_grace_days) {
+        return Err("past_due_grace_days must be 0 to 366".to_owned());
     }
     for name in &plan.models {
         let model = prices.model.iter().find(|model| model.id == *name);
@@ -107,7 +123,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
              max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
              budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, \
-             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }} }},\n",
+             plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, past_due_grace_days: {} }},\n",
             plan.requests,
             plan.window_s,
             plan.in_flight,
@@ -120,6 +136,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             budgets.next()?,
             budgets.next()?,
             budgets.next()?,
+            plan.past_due_grace_days,
         ))
     });
     format!(
@@ -127,9 +144,15 @@ pub(crate) fn generate(plans: &Plans) -> String {
          /// Attempts to sign up or in, by network and by account separately.\n\
          pub const AUTH_ATTEMPTS: u64 = {};\n\
          /// The window of [`AUTH_ATTEMPTS`], in seconds.\n\
-         pub const AUTH_WINDOW_S: u64 = {};\n",
+         pub const AUTH_WINDOW_S: u64 = {};\n\
+         /// Requests to count tokens, by caller.\n\
+         pub const COUNT_TOKENS_REQUESTS: u64 = {};\n\
+         /// The window of [`COUNT_TOKENS_REQUESTS`], in seconds.\n\
+         pub const COUNT_TOKENS_WINDOW_S: u64 = {};\n",
         rows.collect::<String>(),
         plans.auth.attempts,
         plans.auth.window_s,
+        plans.count_tokens.requests,
+        plans.count_tokens.window_s,
     )
 }

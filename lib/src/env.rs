@@ -85,10 +85,25 @@ pub const RECONCILE_AFTER_S: Var = var(
     "RECONCILE_AFTER_S",
     "Seconds after which a call that nobody has settled counts as dead and is settled at its ceiling; 300 if absent: the longest a function may run.",
 );
+/// Stripe's key.
+pub const STRIPE_SECRET_KEY: Var =
+    secret("STRIPE_SECRET_KEY", "Stripe's secret or restricted key, sk_… or rk_…; without it nothing is sold.");
+/// Stripe's webhook secret.
+pub const STRIPE_WEBHOOK_SECRET: Var = secret(
+    "STRIPE_WEBHOOK_SECRET",
+    "The signing secret whsec_… of the webhook endpoint, or several, comma-separated; without it Stripe's events are refused.",
+);
+/// What is sold.
+pub const STRIPE_PRICE_PRO: Var = var(
+    "STRIPE_PRICE_PRO",
+    "The recurring price price_… of the pro plan, or several, comma-separated: the first is sold, all of them count; without it nothing is sold.",
+);
+/// Stripe's address.
+pub const STRIPE_BASE_URL: Var = var("STRIPE_BASE_URL", "Where Stripe's API is; https://api.stripe.com if absent.");
 /// JWT key.
 pub const JWT_SECRET: Var = secret(
     "JWT_SECRET",
-    "Signs and verifies bearer tokens (HS256) and the anonymous cookie, 32 bytes or more; required on Vercel, made up and kept in .purser/ in development.",
+    "Signs and verifies tokens (HS256), API keys and cookies, 32 bytes or more; several with commas between them: the first signs, all verify. Required on Vercel, made up and kept in .purser/ in development.",
 );
 /// JWT issuer.
 pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");
@@ -155,6 +170,10 @@ pub const VARS: &[&Var] = &[
     &CLAUDE_BUDGET_MONTH_USD,
     &PLAN_BUDGETS_USD,
     &RECONCILE_AFTER_S,
+    &STRIPE_SECRET_KEY,
+    &STRIPE_WEBHOOK_SECRET,
+    &STRIPE_PRICE_PRO,
+    &STRIPE_BASE_URL,
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,

@@ -25,8 +25,14 @@ pub enum Code {
     InvalidToken,
     /// The bearer token was valid once.
     TokenExpired,
+    /// The session that the token belongs to has ended, or the key has been revoked.
+    SessionRevoked,
     /// The deployment has no JWT_SECRET.
     TokensOff,
+    /// No account has this address and password.
+    WrongCredentials,
+    /// The password is too short or too easy to guess.
+    WeakPassword,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -41,6 +47,8 @@ pub enum Code {
     FeatureNotPriced,
     /// The conversation changed meanwhile.
     Conflict,
+    /// The caller's plan changed while the request was on its way.
+    PlanChanged,
     /// A request window is full; `Retry-After` is exact.
     LimitExceeded,
     /// A money budget has no room for this call.
@@ -59,10 +67,22 @@ pub enum Code {
     ClaudeTimeout,
     /// Claude's API refused the deployment's key or billing.
     ClaudeMisconfigured,
+    /// The token is good, but there is no account behind it.
+    AccountRequired,
+    /// The deployment sells nothing: a variable for Stripe is missing.
+    BillingOff,
+    /// An event's signature does not fit.
+    InvalidSignature,
+    /// Stripe does not answer.
+    StripeUnavailable,
+    /// Stripe refused the deployment's key or what it asked for.
+    StripeMisconfigured,
     /// The database did not answer in time; nothing was started.
     StoreUnavailable,
     /// The limiter did not answer in time; nothing was started.
     LimiterUnavailable,
+    /// More passwords wait to be hashed than this instance takes.
+    TooBusy,
     /// A fault of ours.
     Internal,
 }
@@ -79,7 +99,10 @@ impl Code {
         Self::NotFound,
         Self::InvalidToken,
         Self::TokenExpired,
+        Self::SessionRevoked,
         Self::TokensOff,
+        Self::WrongCredentials,
+        Self::WeakPassword,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -87,6 +110,7 @@ impl Code {
         Self::PromptTooLong,
         Self::FeatureNotPriced,
         Self::Conflict,
+        Self::PlanChanged,
         Self::LimitExceeded,
         Self::BudgetExceeded,
         Self::TooManyInFlight,
@@ -96,8 +120,14 @@ impl Code {
         Self::ClaudeUnavailable,
         Self::ClaudeTimeout,
         Self::ClaudeMisconfigured,
+        Self::AccountRequired,
+        Self::BillingOff,
+        Self::InvalidSignature,
+        Self::StripeUnavailable,
+        Self::StripeMisconfigured,
         Self::StoreUnavailable,
         Self::LimiterUnavailable,
+        Self::TooBusy,
         Self::Internal,
     ];
 
@@ -113,7 +143,10 @@ impl Code {
             Self::NotFound => ("not_found", 404, "Not found"),
             Self::InvalidToken => ("invalid_token", 401, "The token is not valid"),
             Self::TokenExpired => ("token_expired", 401, "The token has expired"),
+            Self::SessionRevoked => ("session_revoked", 401, "The session has ended"),
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
+            Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
+            Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),
@@ -121,6 +154,7 @@ impl Code {
             Self::PromptTooLong => ("prompt_too_long", 413, "The prompt is too long"),
             Self::FeatureNotPriced => ("feature_not_priced", 422, "This feature cannot be accounted for"),
             Self::Conflict => ("conflict", 409, "Conflict"),
+            Self::PlanChanged => ("plan_changed", 409, "The plan has changed"),
             Self::LimitExceeded => ("limit_exceeded", 429, "Quota exceeded"),
             Self::BudgetExceeded => ("budget_exceeded", 429, "Budget exceeded"),
             Self::TooManyInFlight => ("too_many_in_flight", 429, "Too many calls at once"),
@@ -130,8 +164,14 @@ impl Code {
             Self::ClaudeUnavailable => ("claude_unavailable", 502, "Claude cannot be reached"),
             Self::ClaudeTimeout => ("claude_timeout", 504, "Claude took too long"),
             Self::ClaudeMisconfigured => ("claude_misconfigured", 502, "This deployment cannot use Claude"),
+            Self::AccountRequired => ("account_required", 403, "This needs an account"),
+            Self::BillingOff => ("billing_off", 501, "Nothing is sold here"),
+            Self::InvalidSignature => ("invalid_signature", 400, "The signature does not fit"),
+            Self::StripeUnavailable => ("stripe_unavailable", 503, "Stripe is unavailable"),
+            Self::StripeMisconfigured => ("stripe_misconfigured", 502, "This deployment cannot use Stripe"),
             Self::StoreUnavailable => ("store_unavailable", 503, "The store is unavailable"),
             Self::LimiterUnavailable => ("limiter_unavailable", 503, "The limiter is unavailable"),
+            Self::TooBusy => ("too_busy", 503, "Too busy"),
             Self::Internal => ("internal", 500, "Internal error"),
         }
     }

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A picture costs at most this, however few bytes describe it: larger ones are scaled down
+/// (platform.claude.com, "Vision", copy of August 2026: 4,784 for the newest models, and some room).
+pub const IMAGE_TOKENS_MAX: u64 = 6_000;
+
 /// Tokens and server tools of one call. The token classes are disjoint: a token counts in exactly one.
 ///
 /// Source: Messages API `usage` (`@anthropic-ai/sdk` 1.12.0, 2026-11-20).

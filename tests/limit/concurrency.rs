@@ -20,8 +20,14 @@ async fn admitted(limiters: &[Limiter], policies: &[Policy], hold_nanousd: i64) 
         let (limiter, policies) = (limiters[i % limiters.len()].clone(), policies.clone());
         asks.spawn(async move {
             let call_id = CallId::new();
-            let ask =
-                Ask { call_id: &call_id, policies: &policies, hold_nanousd, slot_ttl_ms: 60_000, hold_ttl_ms: 60_000 };
+            let ask = Ask {
+                call_id: &call_id,
+                identity: None,
+                policies: &policies,
+                hold_nanousd,
+                slot_ttl_ms: 60_000,
+                hold_ttl_ms: 60_000,
+            };
             limiter.reserve(&ask).await.unwrap().is_admitted()
         });
     }
@@ -73,6 +79,7 @@ async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
             tasks.spawn(async move {
                 let ask = Ask {
                     call_id: &call_id,
+                    identity: None,
                     policies: &policies,
                     hold_nanousd: 100,
                     slot_ttl_ms: 60_000,

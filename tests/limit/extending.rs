@@ -9,7 +9,7 @@ use crate::rig::{HOLD_MS, Rig, START_MS, budget, budget_of, in_flight, window};
 
 async fn extend(rig: &Rig, call_id: &CallId, policies: &[purser::limit::Policy], hold_nanousd: i64) -> Extension {
     let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
-    let ask = Ask { call_id, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms };
+    let ask = Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms };
     rig.limiter.extend(&ask).await.unwrap()
 }
 

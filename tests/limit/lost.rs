@@ -112,7 +112,7 @@ async fn a_hold_that_outlives_its_slot_is_reported_and_keeps_its_money() {
         rig.at(999);
         let overdue = |decision: Decision| match decision {
             Decision::Admitted { overdue, .. } | Decision::Refused { overdue, .. } => overdue,
-            Decision::Obstructed(obstacle) => panic!("{obstacle:?}"),
+            other => panic!("{other:?}"),
         };
         let (young, decision) = rig.ask(&policies, 100).await;
         assert_eq!(overdue(decision), [], "{}", rig.name);

@@ -5,6 +5,7 @@ mod budgets;
 mod concurrency;
 mod extending;
 mod hashes;
+mod identities;
 mod lost;
 mod official_client;
 mod outages;

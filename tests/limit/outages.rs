@@ -35,7 +35,14 @@ fn pong() -> Result<Reply, CacheError> {
 
 async fn reserve(limiter: &Limiter) -> Result<bool, LimitError> {
     let (call_id, policies) = (CallId::new(), [window("requests", 2, 3_600_000)]);
-    let ask = Ask { call_id: &call_id, policies: &policies, hold_nanousd: 1, slot_ttl_ms: 60_000, hold_ttl_ms: 60_000 };
+    let ask = Ask {
+        call_id: &call_id,
+        identity: None,
+        policies: &policies,
+        hold_nanousd: 1,
+        slot_ttl_ms: 60_000,
+        hold_ttl_ms: 60_000,
+    };
     Ok(limiter.reserve(&ask).await?.is_admitted())
 }
 

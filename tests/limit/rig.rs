@@ -113,14 +113,14 @@ impl Rig {
 
     pub(crate) async fn ask_as(&self, call_id: &CallId, policies: &[Policy], hold_nanousd: i64) -> Decision {
         let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
-        let ask = Ask { call_id, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms };
+        let ask = Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms };
         self.limiter.reserve(&ask).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
     /// Asks with a slot that lives shorter than the hold.
     pub(crate) async fn ask_for(&self, call_id: &CallId, policies: &[Policy], hold: i64, slot_ttl_ms: u64) -> Decision {
         let hold_ttl_ms = u64::try_from(HOLD_MS).unwrap();
-        let ask = Ask { call_id, policies, hold_nanousd: hold, slot_ttl_ms, hold_ttl_ms };
+        let ask = Ask { call_id, identity: None, policies, hold_nanousd: hold, slot_ttl_ms, hold_ttl_ms };
         self.limiter.reserve(&ask).await.unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
@@ -181,7 +181,7 @@ pub(crate) async fn open(limiter: &Limiter, policies: &[Policy]) {
 pub(crate) fn standings(reading: Reading) -> Vec<Standing> {
     match reading {
         Reading::Standings(standings) => standings,
-        Reading::Obstructed(obstacle) => panic!("{obstacle:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -212,7 +212,7 @@ async fn dump_sqlite(file: &SqliteFile) -> Vec<String> {
     let db = file.open();
     let rows = db.run(|connection| {
         let mut lines = Vec::new();
-        for table in ["limit_entries", "limit_budgets", "limit_markers"] {
+        for table in ["limit_entries", "limit_budgets", "limit_identities", "limit_markers"] {
             let mut statement = connection.prepare(&format!("select * from {table}"))?;
             let columns = statement.column_count();
             let mut rows = statement.query([])?;

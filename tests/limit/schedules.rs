@@ -47,6 +47,7 @@ async fn follow(rig: &Rig, policy: Policy, pauses: &[i64]) -> Vec<i64> {
                 rig.at(then);
                 assert!(rig.admits(&policies, 0).await, "{}: {wait} ms is too short", rig.name);
             }
+            other => panic!("{}: {other:?}", rig.name),
         }
         admitted.push(rig.now() - start);
     }

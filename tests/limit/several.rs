@@ -97,7 +97,14 @@ async fn nonsense_is_refused_before_anything_is_taken() {
     for rig in Rig::all().await {
         let policies = [window("twice", 1, 1_000), window("twice", 2, 1_000)];
         let call_id = purser::ids::CallId::new();
-        let ask = Ask { call_id: &call_id, policies: &policies, hold_nanousd: 0, slot_ttl_ms: 1, hold_ttl_ms: 1 };
+        let ask = Ask {
+            call_id: &call_id,
+            identity: None,
+            policies: &policies,
+            hold_nanousd: 0,
+            slot_ttl_ms: 1,
+            hold_ttl_ms: 1,
+        };
         assert!(matches!(rig.limiter.reserve(&ask).await, Err(LimitError::Invalid(_))), "{}", rig.name);
         let settled = rig.limiter.settle(&call_id, &[budget("day", 1)], -1).await;
         assert!(matches!(settled, Err(LimitError::Invalid(_))), "{}", rig.name);

@@ -149,6 +149,7 @@ async fn windows_slide_by_the_stores_clock() {
             let call_id = CallId::new();
             let ask = purser::limit::Ask {
                 call_id: &call_id,
+                identity: None,
                 policies: &policies,
                 hold_nanousd: 0,
                 slot_ttl_ms: 1,

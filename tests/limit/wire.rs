@@ -92,6 +92,7 @@ async fn every_key_of_the_limiter_expires_by_itself() {
         let call_id = purser::ids::CallId::new();
         let ask = purser::limit::Ask {
             call_id: &call_id,
+            identity: None,
             policies: &policies,
             hold_nanousd,
             slot_ttl_ms: 60_000,

@@ -46,6 +46,7 @@ async fn vercel_dev_serves_streams_and_keeps_limits_though_every_request_is_a_pr
     }
     events_come_as_they_are_made(&rig).await;
     a_path_parameter_is_the_paths(&rig).await;
+    every_path_of_the_messages_api_reaches_its_function(&rig).await;
     the_sixth_anonymous_call_is_refused(&rig).await;
 }
 
@@ -70,6 +71,18 @@ async fn a_path_parameter_is_the_paths(rig: &Rig) {
     let ann = token::mint("ann", "pro");
     let read = json_of(rig.send("GET", "/api/conversations/kept?id=other", &ann, &Value::Null).await).await;
     assert_eq!(read["messages"].as_array().map(Vec::len), Some(2), "{read}");
+}
+
+/// Rewrites bring them there, and the function sees the path as the caller wrote it.
+async fn every_path_of_the_messages_api_reaches_its_function(rig: &Rig) {
+    let ann = token::mint("ann", "pro");
+    let body = json!({ "model": "claude-haiku-5-5", "messages": [{ "role": "user", "content": "Hi" }] });
+    let counted = json_of(rig.send("POST", "/api/v1/messages/count_tokens", &ann, &body).await).await;
+    assert!(counted["input_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{counted}");
+    let models = json_of(rig.send("GET", "/api/v1/models?limit=2", &ann, &Value::Null).await).await;
+    assert_eq!(models["data"].as_array().map(Vec::len), Some(2), "{models}");
+    let model = json_of(rig.send("GET", "/api/v1/models/claude-haiku-4-5?id=other", &ann, &Value::Null).await).await;
+    assert_eq!(model["id"], "claude-haiku-4-5-20251001", "{model}");
 }
 
 async fn the_sixth_anonymous_call_is_refused(rig: &Rig) {

@@ -126,6 +126,11 @@ impl Deployment {
         functions.entry(name.to_owned()).or_insert_with(|| Arc::new(Function::start(name, &self.environment))).clone()
     }
 
+    /// Ends a function, so that its next call starts it with the environment of then.
+    pub fn restart(&self, name: &str) {
+        self.functions.lock().unwrap().remove(name);
+    }
+
     /// A call of a route's function.
     pub fn call(&self, method: &str, path: &str) -> Call {
         Call::new(self.function(function_of(path)), method, path)
@@ -228,9 +233,13 @@ fn function_of(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
     match path {
         "/api/health" => "health",
+        "/api/auth/account" => "auth-account",
+        "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
         "/api/usage" => "usage",
-        "/api/v1/messages" => "v1-messages",
+        _ if path.starts_with("/api/v1/") => "v1-messages",
+        "/api/billing/checkout" => "billing-checkout",
+        "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
         _ if path.starts_with("/api/cron/") => "cron",

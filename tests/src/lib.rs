@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "see above")]
 #![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
+pub mod account;
 pub mod deployment;
 pub mod function;
 pub mod http;
 pub mod packages;
 pub mod relay;
 pub mod services;
+pub mod shop;
+pub mod stripe;
 pub mod token;
 pub mod upstash;

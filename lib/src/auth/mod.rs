@@ -1,35 +1,25 @@
-//! Who asks: a bearer token's subject, or an anonymous browser on a network.
+//! Who asks: the holder of a bearer token or a personal API key, or an anonymous browser on a network.
 
 mod anonymous;
+mod api_key;
 mod caller;
+mod hs256;
 mod jwt;
+mod keys;
+mod refresh;
 
 pub use anonymous::{Browser, COOKIE};
-pub use caller::{Caller, Kind};
-pub use jwt::Verifier;
+pub use api_key::{ApiKey, PREFIX as API_KEY_PREFIX};
+pub use caller::{Caller, Credential, Kind};
+pub use jwt::{ACCESS_TTL_S, Verifier, access_token};
+pub use keys::Keys;
+pub use refresh::RefreshToken;
 
-use std::fmt::Write as _;
-
-use ring::{hmac, rand::SecureRandom as _};
+use ring::rand::SecureRandom as _;
 
 /// 32 random bytes in hex; `None` where the kernel has no random source.
 pub fn random_hex() -> Option<String> {
     let mut bytes = [0_u8; 32];
     ring::rand::SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(hex(&bytes))
-}
-
-/// A keyed digest: the same text gives the same 32 hex digits, and nobody without the secret can tell the text.
-/// Used for network addresses, which are personal data and stay out of Redis.
-pub fn pseudonym(secret: &str, purpose: &str, text: &str) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    let tag = hmac::sign(&key, format!("{purpose}:{text}").as_bytes());
-    hex(&tag.as_ref()[..16])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Some(crate::hex::encode(&bytes))
 }

@@ -3,18 +3,17 @@
 use serde_json::{Value, json};
 
 use super::{
+    ChatOptions, file,
     json::{Node, Object, refuse},
-    title,
+    title, tool_results,
     ui_message::UiMessage,
 };
 use crate::Error;
 
 /// Earlier messages that are taken over from a client's own history, at most: the newest.
 const SEED_MAX: usize = 40;
-/// Output tokens beyond this are a mistake, whatever the model.
-const MAX_TOKENS_BOUND: u64 = 10_000_000;
-/// What the plain body may hold: a mistyped name is told, not ignored.
-const PLAIN_FIELDS: [&str; 5] = ["message", "conversation_id", "model", "max_tokens", "system"];
+/// What the plain body may hold besides the options: a mistyped name is told, not ignored.
+const PLAIN_FIELDS: [&str; 3] = ["message", "tool_results", "conversation_id"];
 
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,12 +24,8 @@ pub struct ChatBody {
     pub turn: ChatTurnBody,
     /// The client's earlier messages: untrusted, and used only where the conversation is new.
     pub seed: Vec<ChatMessage>,
-    /// The model; `None` is the plan's own.
-    pub model: Option<String>,
-    /// Most output tokens; `None` is the plan's own.
-    pub max_tokens: Option<u64>,
-    /// The system text of this call.
-    pub system: Option<String>,
+    /// How the call is to be made.
+    pub options: ChatOptions,
 }
 
 /// What is done to the conversation.
@@ -43,6 +38,13 @@ pub enum ChatTurnBody {
         /// The message that is replaced: the client's id or ours.
         target: String,
         /// The message in its place.
+        message: ChatMessage,
+    },
+    /// The results of the tools that the last answer calls.
+    Results {
+        /// The answer, by our id; the last one if none is named.
+        answer: Option<String>,
+        /// The results.
         message: ChatMessage,
     },
     /// An answer is made again; the last one if none is named.
@@ -63,6 +65,18 @@ pub struct ChatMessage {
     pub content: Vec<Value>,
 }
 
+impl ChatMessage {
+    /// Most prompt tokens of the message; `None` where only Claude can tell, as for a PDF.
+    pub fn tokens_bound(&self) -> Option<u64> {
+        file::tokens_bound(&self.content)
+    }
+
+    /// Whether its bytes say nothing of its tokens.
+    pub fn has_files(&self) -> bool {
+        file::has_files(&self.content)
+    }
+}
+
 impl ChatBody {
     /// Reads a body: the AI SDK's (`id`, `messages`, `trigger`?, `messageId`?), also with one `message` in place of
     /// `messages` as its guides on storing messages have it, or the plain one.
@@ -78,11 +92,20 @@ impl ChatBody {
     }
 
     fn from_plain(body: &Object<'_>) -> Result<Self, Error> {
-        body.only(&PLAIN_FIELDS)?;
-        let text = body.require("message")?.words()?;
-        let content = vec![json!({ "type": "text", "text": text })];
-        let turn = ChatTurnBody::Submit(ChatMessage { client_id: None, role: "user", content });
-        Self::with_options(body, optional_id(body, "conversation_id")?, turn, Vec::new())
+        body.only(&[&PLAIN_FIELDS[..], &ChatOptions::FIELDS].concat())?;
+        let turn = match body.get("tool_results")? {
+            Some(list) if body.get("message")?.is_some() => {
+                return Err(list.refuse("Send either `message` or `tool_results`."));
+            }
+            Some(list) => results(None, tool_results::of_list(&list)?),
+            None => {
+                let text = body.require("message")?.words()?;
+                let content = vec![json!({ "type": "text", "text": text })];
+                ChatTurnBody::Submit(ChatMessage { client_id: None, role: "user", content })
+            }
+        };
+        let conversation_id = optional_id(body, "conversation_id")?;
+        Ok(Self { conversation_id, turn, seed: Vec::new(), options: ChatOptions::read(body)? })
     }
 
     fn from_ai_sdk(body: &Object<'_>) -> Result<Self, Error> {
@@ -100,26 +123,9 @@ impl ChatBody {
             None => submit(&messages, target)?,
             Some(turn) => (turn, [].as_slice()),
         };
-        let mut all = Self::with_options(body, conversation_id, turn, seed(earlier)?)?;
+        let mut all = Self { conversation_id, turn, seed: seed(earlier)?, options: ChatOptions::read(body)? };
         all.add_instructions(&messages)?;
         Ok(all)
-    }
-
-    fn with_options(
-        body: &Object<'_>,
-        conversation_id: Option<String>,
-        turn: ChatTurnBody,
-        seed: Vec<ChatMessage>,
-    ) -> Result<Self, Error> {
-        let words = |name| body.get(name)?.map(|node| node.words()).transpose();
-        Ok(Self {
-            conversation_id,
-            turn,
-            seed,
-            model: words("model")?,
-            max_tokens: body.get("max_tokens")?.map(|node| node.count(MAX_TOKENS_BOUND)).transpose()?,
-            system: words("system")?,
-        })
     }
 
     /// System messages are instructions, which are not stored: they come with every request.
@@ -127,7 +133,7 @@ impl ChatBody {
         for message in messages.iter().filter(|message| message.role == "system") {
             for block in message.past()?.into_iter().flat_map(|message| message.content) {
                 let text = block["text"].as_str().unwrap_or_default();
-                self.system = Some(match self.system.take() {
+                self.options.system = Some(match self.options.system.take() {
                     Some(system) => format!("{system}\n\n{text}"),
                     None => text.to_owned(),
                 });
@@ -136,13 +142,13 @@ impl ChatBody {
         Ok(())
     }
 
-    /// How long the turn's message is, as it is stored and sent: a bound of its tokens.
-    pub fn message_bytes(&self) -> u64 {
+    /// The message that the turn brings.
+    pub fn message(&self) -> Option<&ChatMessage> {
         match &self.turn {
-            ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => {
-                message.content.iter().map(|block| block.to_string().len() as u64 + 1).sum::<u64>() + 1
-            }
-            ChatTurnBody::Regenerate { .. } => 0,
+            ChatTurnBody::Submit(message)
+            | ChatTurnBody::Edit { message, .. }
+            | ChatTurnBody::Results { message, .. } => Some(message),
+            ChatTurnBody::Regenerate { .. } => None,
         }
     }
 
@@ -150,10 +156,17 @@ impl ChatBody {
     pub fn title(&self) -> String {
         let message = match &self.turn {
             ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => self.seed.first().unwrap_or(message),
-            ChatTurnBody::Regenerate { .. } => return String::new(),
+            ChatTurnBody::Results { .. } | ChatTurnBody::Regenerate { .. } => return String::new(),
         };
         title::of_text(message.content.iter().find_map(|block| block["text"].as_str()).unwrap_or_default())
     }
+}
+
+/// The same results sent again are the same message: tool calls have ids of their own.
+fn results(answer: Option<String>, content: Vec<Value>) -> ChatTurnBody {
+    let first = content.first().and_then(|result| result["tool_use_id"].as_str()).unwrap_or_default();
+    let client_id = Some(format!("results-{first}"));
+    ChatTurnBody::Results { answer, message: ChatMessage { client_id, role: "user", content } }
 }
 
 fn read_messages<'a>(body: &Object<'a>) -> Result<Vec<UiMessage<'a>>, Error> {
@@ -174,8 +187,12 @@ fn submit<'m, 'a>(
 ) -> Result<(ChatTurnBody, &'m [UiMessage<'a>]), Error> {
     let named = messages.iter().rposition(|message| target.is_some() && message.id == target);
     let position = named.unwrap_or(messages.len().saturating_sub(1));
-    let message =
-        messages.get(position).ok_or_else(|| refuse("/messages", "There is no message to answer."))?.turn()?;
+    let last = messages.get(position).ok_or_else(|| refuse("/messages", "There is no message to answer."))?;
+    // An answer comes back with the results of the tools that it calls: `sendAutomaticallyWhen`.
+    if last.role == "assistant" {
+        return Ok((results(last.id.clone().or(target), last.results()?), &[]));
+    }
+    let message = last.turn()?;
     let turn = match target {
         Some(target) => ChatTurnBody::Edit { target, message },
         None => ChatTurnBody::Submit(message),

@@ -14,8 +14,8 @@ fn both_bodies_say_the_same_thing() {
         br#"{"id":"c","max_tokens":7,"trigger":"submit-message","anything":1,"messages":[{"id":"m","role":"user","parts":[{"type":"text","text":"Hi"}]}]}"#,
     )
     .unwrap();
-    assert_eq!((plain.conversation_id.as_deref(), plain.max_tokens), (Some("c"), Some(7)));
-    assert_eq!((&sdk.conversation_id, sdk.max_tokens), (&plain.conversation_id, plain.max_tokens));
+    assert_eq!((plain.conversation_id.as_deref(), plain.options.max_tokens), (Some("c"), Some(7)));
+    assert_eq!((&sdk.conversation_id, &sdk.options), (&plain.conversation_id, &plain.options));
     let ChatTurnBody::Submit(message) = sdk.turn else { panic!("not a submit") };
     assert_eq!((message.client_id.as_deref(), message.content), (Some("m"), vec![json!({"type":"text","text":"Hi"})]));
 }
@@ -60,7 +60,11 @@ fn what_does_not_fit_is_told_with_an_exact_pointer() {
         (r#"{"messages":[{"role":"user"}]}"#, "/messages/0/parts"),
         (r#"{"messages":[{"role":"user","parts":[{"type":"text"}]}]}"#, "/messages/0/parts/0/text"),
         (r#"{"messages":[{"role":"user","parts":[{"type":"text","text":""}]}]}"#, "/messages/0/parts"),
-        (r#"{"messages":[{"role":"user","parts":[{"type":"file","url":"data:"}]}]}"#, "/messages/0/parts/0"),
+        (r#"{"messages":[{"role":"user","parts":[{"type":"file","url":"data:"}]}]}"#, "/messages/0/parts/0/mediaType"),
+        (r#"{"message":"a","tools":{}}"#, "/tools"),
+        (r#"{"message":"a","cache":1}"#, "/cache"),
+        (r#"{"message":"a","tool_results":[]}"#, "/tool_results"),
+        (r#"{"tool_results":[{"content":"x"}]}"#, "/tool_results/0/tool_use_id"),
         (r#"{"messages":[1],"trigger":"x"}"#, "/trigger"),
         (r#"{"message":"\ud800"}"#, "/message"),
         (r#"{"message":"a","system":["b"]}"#, "/system"),
@@ -135,18 +139,39 @@ fn an_edited_message_is_the_one_that_is_named() {
 fn system_messages_are_instructions_and_not_history() {
     let messages = [said("s", "system", "Be brief."), said("u", "user", "Hi")];
     let body = parse(json!({"messages": messages, "system": "Be kind."}));
-    assert_eq!((body.system.as_deref(), body.seed.len()), (Some("Be kind.\n\nBe brief."), 0));
+    assert_eq!((body.options.system.as_deref(), body.seed.len()), (Some("Be kind.\n\nBe brief."), 0));
     let again = parse(json!({"messages": messages, "trigger": "regenerate-message"}));
-    assert_eq!(again.system.as_deref(), Some("Be brief."));
+    assert_eq!(again.options.system.as_deref(), Some("Be brief."));
 }
 
 #[test]
 fn a_file_is_never_lost_in_silence() {
     let file = json!({"type": "file", "mediaType": "application/pdf", "filename": "a.pdf", "url": "data:,"});
     let with_file = json!({"id": "u", "role": "user", "parts": [{"type": "text", "text": "Read this"}, file]});
-    assert_eq!(refused(&json!({"messages": [with_file]}).to_string()), "/messages/0/parts/1");
+    assert_eq!(refused(&json!({"messages": [with_file]}).to_string()), "/messages/0/parts/1/url");
     let body = parse(json!({"messages": [with_file, said("v", "user", "Then without")]}));
     assert_eq!(texts(&body.seed), ["Read this", "[A file, not read: a.pdf]"]);
+}
+
+#[test]
+fn results_of_tools_continue_the_answer_that_calls_for_them() {
+    let part = json!({"type": "tool-weather", "toolCallId": "t1", "state": "output-available", "output": {"c": 21}});
+    let answer = json!({"id": "a", "role": "assistant", "parts": [{"type": "step-start"}, part]});
+    let body = parse(json!({"id": "c", "messageId": "a", "messages": [said("u", "user", "Hi"), answer]}));
+    let ChatTurnBody::Results { answer, message } = body.turn else { panic!("no results") };
+    assert_eq!((answer.as_deref(), message.client_id.as_deref()), (Some("a"), Some("results-t1")));
+    assert_eq!(message.content, [json!({"type": "tool_result", "tool_use_id": "t1", "content": "{\"c\":21}"})]);
+    assert!(body.seed.is_empty());
+    let plain = parse(json!({"conversation_id": "c", "tool_results": [{"tool_use_id": "t1", "content": "ok"}]}));
+    assert!(matches!(plain.turn, ChatTurnBody::Results { answer: None, .. }));
+}
+
+#[test]
+fn options_go_out_as_they_came() {
+    let text = r#"{"message":"Hi","tools":[{"name":"f", "x":1.50}],"thinking":{"type":"adaptive"},"cache":false}"#;
+    let options = ChatBody::parse(text.as_bytes()).unwrap().options;
+    assert_eq!((options.tools(), options.cache), (Some(r#"[{"name":"f", "x":1.50}]"#), false));
+    assert_eq!(options.passed[1], ("thinking", r#"{"type":"adaptive"}"#.to_owned()));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::json::{Node, Object};
+use super::{
+    StoredPart,
+    json::{Node, Object},
+};
 use crate::Error;
 
 const TITLE_MAX_CHARS: usize = 200;
@@ -59,7 +62,8 @@ pub fn conversation_json(id: &str, title: &str, created_ms: i64, updated_ms: i64
 }
 
 /// A message with its text beside its content blocks.
-pub fn message_json(id: &str, role: &str, content: &str, created_ms: i64) -> Value {
+pub fn message_json(message: StoredPart<'_>) -> Value {
+    let StoredPart { id, role, content, created_ms, .. } = message;
     let content: Value = serde_json::from_str(content).unwrap_or(Value::Array(Vec::new()));
     let texts = content.as_array().into_iter().flatten().filter(|block| block["type"] == "text");
     let text: String = texts.filter_map(|block| block["text"].as_str()).collect();

@@ -5,15 +5,25 @@
 
 mod body;
 mod conversation;
-mod json;
+mod file;
+mod options;
+mod pairs;
 mod prompt;
 mod reply;
+mod sources;
 mod title;
+mod tool_results;
+mod ui_history;
 mod ui_message;
+mod ui_part;
 mod ui_stream;
 
 pub use body::{ChatBody, ChatMessage, ChatTurnBody};
 pub use conversation::{NewConversation, Rename, conversation_json, message_json};
+pub use options::ChatOptions;
 pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
+pub use ui_history::{StoredPart, ui_messages};
 pub use ui_stream::{HEARTBEAT, UiStream};
+
+use crate::json;

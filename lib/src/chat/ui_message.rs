@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::body::ChatMessage;
-use super::json::{Node, Object, refuse};
+use super::{
+    file,
+    json::{Node, Object, refuse},
+    tool_results,
+};
 use crate::Error;
 
 /// A message whose parts are not read yet.
@@ -17,8 +21,8 @@ pub(super) struct UiMessage<'a> {
 /// What becomes of a file part. None is ever lost in silence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Files {
-    /// The user should know now that nobody would read it.
-    Refuse,
+    /// Claude reads it.
+    Take,
     /// Behind us: the conversation stays usable, and Claude is told that there was a file.
     Mention,
     /// Not the user's.
@@ -39,12 +43,12 @@ impl<'a> UiMessage<'a> {
         Ok(Self { id, role, object })
     }
 
-    /// The message that is to be answered: another's, a blank one and one with a file are refused.
+    /// The message that is to be answered: another's and a blank one are refused.
     pub(super) fn turn(&self) -> Result<ChatMessage, Error> {
         if self.role != "user" {
             return Err(refuse(self.object.pointer_to("role"), "The message to answer must be the user's."));
         }
-        let content = self.content(Files::Refuse)?;
+        let content = self.content(Files::Take)?;
         if content.is_empty() {
             return Err(refuse(self.object.pointer_to("parts"), "The message is empty."));
         }
@@ -57,13 +61,26 @@ impl<'a> UiMessage<'a> {
         Ok((!content.is_empty()).then(|| ChatMessage { client_id: self.id.clone(), role: self.role, content }))
     }
 
+    /// The results of the tools that this answer calls.
+    pub(super) fn results(&self) -> Result<Vec<Value>, Error> {
+        let results = tool_results::of_parts(&self.object.require("parts")?.array()?)?;
+        if results.is_empty() {
+            let detail = "The message to answer must be the user's, or hold the results of the tools it calls.";
+            return Err(refuse(self.object.pointer_to("role"), detail));
+        }
+        Ok(results)
+    }
+
     fn content(&self, files: Files) -> Result<Vec<Value>, Error> {
         let mut content = Vec::new();
         for part in self.object.require("parts")?.array()? {
             let object = part.object()?;
             let text = match (object.require("type")?.text()?.as_ref(), files) {
                 ("text", _) => object.require("text")?.text()?.into_owned(),
-                ("file", Files::Refuse) => return Err(part.refuse("Files are not taken yet; nothing was sent.")),
+                ("file", Files::Take) => {
+                    content.push(file::block(&part, &object)?);
+                    continue;
+                }
                 ("file", Files::Mention) => mention(&object)?,
                 _ => continue,
             };

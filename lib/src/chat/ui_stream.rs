@@ -1,11 +1,15 @@
 //! Claude's events as the AI SDK's UI message stream: only chunks that v5, v6 and v7 clients accept.
 
-use std::{borrow::Cow, io::Write as _};
+use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use super::Finish;
+use super::{
+    Finish,
+    sources::{self, Sources},
+    ui_part::{Part, ToolCall, chunk, write},
+};
 
 /// A comment that keeps a silent connection open; clients pass over it.
 pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
@@ -15,7 +19,11 @@ pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 #[derive(Debug, Default)]
 pub struct UiStream {
     open: Vec<Open>,
+    /// Calls of tools that the client has been told of: a result of any other would break it.
+    told: Vec<String>,
+    sources: Sources,
     stop_reason: Option<String>,
+    stop_details: Option<Value>,
 }
 
 /// A block that has begun and not ended.
@@ -25,12 +33,6 @@ struct Open {
     part: Part,
     /// A part begins with its first character: thinking that Claude does not show would be an empty box.
     begun: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Text,
-    Reasoning,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +57,20 @@ struct Piece<'a> {
     #[serde(borrow)]
     thinking: Option<&'a RawValue>,
     #[serde(borrow)]
+    partial_json: Option<&'a RawValue>,
+    #[serde(borrow)]
+    signature: Option<Cow<'a, str>>,
+    citation: Option<Value>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    tool_use_id: Option<Cow<'a, str>>,
+    content: Option<Value>,
+    #[serde(borrow)]
     stop_reason: Option<Cow<'a, str>>,
+    stop_details: Option<Value>,
 }
 
 impl UiStream {
@@ -76,8 +91,10 @@ impl UiStream {
             "content_block_delta" => self.delta(event.index, event.delta.as_ref(), out),
             "content_block_stop" => self.close_part(event.index, out),
             "message_delta" => {
-                if let Some(reason) = event.delta.and_then(|delta| delta.stop_reason) {
+                let Some(delta) = event.delta else { return };
+                if let Some(reason) = delta.stop_reason {
                     self.stop_reason = Some(reason.into_owned());
+                    self.stop_details = delta.stop_details;
                 }
             }
             _ => {}
@@ -88,20 +105,65 @@ impl UiStream {
         let Some(block) = block else { return };
         self.close_part(index, out);
         let part = match &*block.kind {
-            "text" => Part::Text,
-            "thinking" => Part::Reasoning,
+            "text" => Part::Text { citations: Vec::new() },
+            "thinking" => Part::Reasoning { signature: None },
+            "tool_use" | "server_tool_use" => {
+                let (Some(id), Some(name)) = (&block.id, &block.name) else { return };
+                let is_claudes = block.kind == "server_tool_use";
+                let call = ToolCall { id: id.to_string(), name: name.to_string(), input: String::new(), is_claudes };
+                let part = Part::Tool(call);
+                part.start(index, out);
+                self.told.push(id.to_string());
+                self.open.push(Open { index, part, begun: true });
+                return;
+            }
+            kind if kind.ends_with("_tool_result") => return self.result(&block, out),
             _ => return,
         };
         self.open.push(Open { index, part, begun: false });
         self.delta(index, Some(&block), out);
     }
 
+    /// What a tool of Claude's own found: it comes in one piece.
+    fn result(&mut self, block: &Piece<'_>, out: &mut Vec<u8>) {
+        let (Some(call), Some(content)) = (&block.tool_use_id, &block.content) else { return };
+        if !self.told.iter().any(|told| told == call) {
+            return;
+        }
+        match sources::shown(content) {
+            Ok(shown) => {
+                write(out, &chunk("tool-output-available", call, json!({ "output": shown }), true));
+                for source in self.sources.of_result(&shown) {
+                    write(out, &source);
+                }
+            }
+            Err(code) => write(out, &chunk("tool-output-error", call, json!({ "errorText": code }), true)),
+        }
+    }
+
     fn delta(&mut self, index: usize, delta: Option<&Piece<'_>>, out: &mut Vec<u8>) {
         let Some(open) = self.open.iter_mut().find(|open| open.index == index) else { return };
         let Some(delta) = delta else { return };
-        let said = match (open.part, &*delta.kind) {
-            (Part::Text, "text" | "text_delta") => delta.text,
-            (Part::Reasoning, "thinking" | "thinking_delta") => delta.thinking,
+        let said = match (&mut open.part, &*delta.kind) {
+            (Part::Text { .. }, "text" | "text_delta") => delta.text,
+            (Part::Text { citations }, "citations_delta") => {
+                let Some(citation) = &delta.citation else { return };
+                citations.push(sources::citation(citation));
+                if let Some(source) = self.sources.of_citation(citation) {
+                    write(out, &source);
+                }
+                return;
+            }
+            (Part::Reasoning { .. }, "thinking" | "thinking_delta") => delta.thinking,
+            (Part::Reasoning { signature }, "signature_delta") => {
+                *signature = delta.signature.as_deref().map(str::to_owned);
+                return;
+            }
+            (Part::Tool(call), "input_json_delta") => {
+                let piece = delta.partial_json.and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok());
+                call.input.push_str(&piece.unwrap_or_default());
+                delta.partial_json
+            }
             _ => return,
         };
         let Some(json) = said.map(RawValue::get).filter(|json| json.starts_with('"') && *json != "\"\"") else {
@@ -109,16 +171,16 @@ impl UiStream {
         };
         if !open.begun {
             open.begun = true;
-            write_part(out, open.part, "start", index, None);
+            open.part.start(index, out);
         }
-        write_part(out, open.part, "delta", index, Some(json));
+        open.part.delta(index, json, out);
     }
 
     fn close_part(&mut self, index: usize, out: &mut Vec<u8>) {
         let Some(at) = self.open.iter().position(|open| open.index == index) else { return };
         let open = self.open.remove(at);
         if open.begun {
-            write_part(out, open.part, "end", index, None);
+            open.part.end(index, out);
         }
     }
 
@@ -128,13 +190,18 @@ impl UiStream {
         }
     }
 
-    /// The end of an answer that is whole.
+    /// The end of an answer that is whole. Beside the figures stands why it ended, and what a refusal is about.
     pub fn finish(&mut self, finish: &Finish) -> Vec<u8> {
         let mut out = Vec::new();
         self.close_all(&mut out);
         write(&mut out, &json!({ "type": "finish-step" }));
         let reason = finish_reason(self.stop_reason.as_deref());
-        write(&mut out, &json!({ "type": "finish", "finishReason": reason, "messageMetadata": finish }));
+        let mut metadata = json!(finish);
+        metadata["stop_reason"] = json!(self.stop_reason);
+        if let Some(details) = self.stop_details.take().filter(Value::is_object) {
+            metadata["stop_details"] = details;
+        }
+        write(&mut out, &json!({ "type": "finish", "finishReason": reason, "messageMetadata": metadata }));
         out.extend_from_slice(b"data: [DONE]\n\n");
         out
     }
@@ -162,32 +229,6 @@ fn finish_reason(stop_reason: Option<&str>) -> &'static str {
         Some("refusal") => "content-filter",
         _ => "other",
     }
-}
-
-/// One chunk of a part, written by hand because this runs per delta. `json` is a JSON string.
-fn write_part(out: &mut Vec<u8>, part: Part, step: &str, index: usize, json: Option<&str>) {
-    let part = match part {
-        Part::Text => "text",
-        Part::Reasoning => "reasoning",
-    };
-    // A Vec takes everything.
-    let _ = write!(out, "data: {{\"type\":\"{part}-{step}\",\"id\":\"{index}\"");
-    if let Some(json) = json {
-        out.extend_from_slice(b",\"delta\":");
-        out.extend_from_slice(json.as_bytes());
-    }
-    out.extend_from_slice(b"}\n\n");
-}
-
-fn write(out: &mut Vec<u8>, chunk: &impl Serialize) {
-    out.extend_from_slice(b"data: ");
-    let before = out.len();
-    if serde_json::to_writer(&mut *out, chunk).is_err() {
-        // Strings and numbers always serialise; a chunk cut in the middle would break the stream.
-        out.truncate(before.saturating_sub(6));
-        return;
-    }
-    out.extend_from_slice(b"\n\n");
 }
 
 #[cfg(test)]

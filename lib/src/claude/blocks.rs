@@ -22,7 +22,7 @@ impl Blocks {
         self.partial_json.push(String::new());
     }
 
-    /// `content_block_delta`. Returns how many characters of output it carried.
+    /// `content_block_delta`. Returns how many bytes of output it carried.
     pub(super) fn delta(&mut self, index: usize, delta: &Map<String, Value>) -> u64 {
         let text = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default();
         let Some(Value::Object(block)) = self.blocks.get_mut(index) else { return 0 };
@@ -38,7 +38,7 @@ impl Blocks {
                 if let Some(buffer) = self.partial_json.get_mut(index) {
                     buffer.push_str(part);
                 }
-                characters(part)
+                part.len() as u64
             }
             "citations_delta" => {
                 if let Some(citation) = delta.get("citation") {
@@ -54,7 +54,7 @@ impl Blocks {
                 .iter()
                 .filter(|(name, _)| *name != "type")
                 .filter_map(|(_, value)| value.as_str())
-                .map(characters)
+                .map(|text| text.len() as u64)
                 .sum(),
         }
     }
@@ -90,9 +90,5 @@ fn append(block: &mut Map<String, Value>, field: &str, more: &str) -> u64 {
         Some(Value::String(text)) => text.push_str(more),
         _ => drop(block.insert(field.to_owned(), more.into())),
     }
-    characters(more)
-}
-
-fn characters(text: &str) -> u64 {
-    text.chars().count() as u64
+    more.len() as u64
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::ClaudeError;
+use super::{Asked, ClaudeError};
 use crate::config::Secret;
 
 /// Attempts after the first, where nothing can have been delivered (the official SDK's number).
@@ -24,12 +24,16 @@ pub struct Claude {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct UpstreamCall {
+    /// Path and query, such as `/v1/messages?beta=true`.
+    pub path: String,
     /// The body, as it goes out.
     pub body: Bytes,
     /// `anthropic-version`.
     pub version: String,
     /// `anthropic-beta`, as the caller gave it.
     pub beta: Option<String>,
+    /// Speed and place that the body asks for.
+    pub asked: Asked,
     /// How long the answer's head may take; a call that is not streamed has its head only at the end.
     pub head_deadline: Duration,
 }
@@ -106,7 +110,7 @@ impl Claude {
     async fn attempt(&self, call: &UpstreamCall) -> Result<UpstreamResponse, (ClaudeError, Option<Duration>)> {
         let mut request = self
             .http
-            .post(format!("{}/v1/messages", self.base_url))
+            .post(format!("{}{}", self.base_url, call.path))
             .header("x-api-key", self.api_key.expose())
             .header("anthropic-version", &call.version)
             .header("content-type", "application/json")

@@ -1,12 +1,10 @@
 //! A bound of the prompt's tokens: from above, never from below.
 
+use super::ToolFacts;
+use crate::usage::IMAGE_TOKENS_MAX;
+
 /// What Claude adds around a request: turn markers and, with tools, a hidden prompt of 290 to 800 tokens.
-const OVERHEAD_TOKENS: u64 = 2_000;
-/// An image costs at most this, however few bytes describe it (larger ones are scaled down).
-const IMAGE_TOKENS: u64 = 6_000;
-/// With server tools Claude reads its prompt again after each result: ten rounds at most before it pauses, and the
-/// first reading. Each is billed.
-const SERVER_TOOL_READINGS: u64 = 11;
+pub const OVERHEAD_TOKENS: u64 = 2_000;
 /// A document named by address or file can be as long as the context.
 const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"document\"", b"\"search_result\""];
 
@@ -14,9 +12,9 @@ const BY_REFERENCE: [&[u8]; 4] = [b"\"file_id\"", b"\"container_upload\"", b"\"d
 ///
 /// A byte-level tokenizer never makes more tokens than there are bytes, so the body's length bounds its text. Images
 /// are worth more than their bytes; documents and what server tools fetch can fill the context, so they bound it.
-pub fn input_tokens_bound(body: &[u8], has_server_tools: bool, context_tokens: u64) -> u64 {
-    if has_server_tools {
-        return context_tokens.saturating_mul(SERVER_TOOL_READINGS);
+pub fn input_tokens_bound(body: &[u8], tools: &ToolFacts, context_tokens: u64) -> u64 {
+    if tools.has_server_tools() {
+        return context_tokens.saturating_mul(tools.readings);
     }
     if hides_letters(body) || BY_REFERENCE.iter().any(|mark| contains(body, mark)) {
         return context_tokens;
@@ -24,7 +22,7 @@ pub fn input_tokens_bound(body: &[u8], has_server_tools: bool, context_tokens: u
     let images = count(body, b"\"image\"") as u64;
     (body.len() as u64)
         .saturating_add(OVERHEAD_TOKENS)
-        .saturating_add(images.saturating_mul(IMAGE_TOKENS))
+        .saturating_add(images.saturating_mul(IMAGE_TOKENS_MAX))
         .min(context_tokens)
 }
 
@@ -47,11 +45,12 @@ mod tests {
 
     #[test]
     fn text_is_bounded_by_its_bytes_and_references_by_the_context() {
-        assert_eq!(input_tokens_bound(b"{\"messages\":[]}", false, 200_000), 15 + 2_000);
-        assert_eq!(input_tokens_bound(b"{\"type\":\"image\"}", false, 200_000), 16 + 2_000 + 6_000);
-        assert_eq!(input_tokens_bound(b"{\"type\":\"document\"}", false, 200_000), 200_000);
-        assert_eq!(input_tokens_bound(br#"{"type":"\u0064ocument"}"#, false, 200_000), 200_000);
-        assert_eq!(input_tokens_bound(b"{}", true, 200_000), 2_200_000);
-        assert_eq!(input_tokens_bound(&[b'a'; 300_000], false, 200_000), 200_000);
+        assert_eq!(input_tokens_bound(b"{\"messages\":[]}", &ToolFacts::default(), 200_000), 15 + 2_000);
+        assert_eq!(input_tokens_bound(b"{\"type\":\"image\"}", &ToolFacts::default(), 200_000), 16 + 2_000 + 6_000);
+        assert_eq!(input_tokens_bound(b"{\"type\":\"document\"}", &ToolFacts::default(), 200_000), 200_000);
+        assert_eq!(input_tokens_bound(br#"{"type":"\u0064ocument"}"#, &ToolFacts::default(), 200_000), 200_000);
+        let search = ToolFacts { web_searches: Some(1), readings: 2 };
+        assert_eq!(input_tokens_bound(b"{}", &search, 200_000), 400_000);
+        assert_eq!(input_tokens_bound(&[b'a'; 300_000], &ToolFacts::default(), 200_000), 200_000);
     }
 }

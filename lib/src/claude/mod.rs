@@ -9,14 +9,16 @@ mod input_bound;
 mod observer;
 mod request;
 mod sse;
+mod tools;
 mod wire_usage;
 
 pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
 pub use error::ClaudeError;
-pub use input_bound::input_tokens_bound;
+pub use input_bound::{OVERHEAD_TOKENS, input_tokens_bound};
 pub use observer::{Observer, Outcome};
-pub use request::RequestFacts;
+pub use request::{Asked, RequestFacts};
 pub use sse::{Event, EventSplitter};
+pub use tools::ToolFacts;
 
 /// The newest API version: what our own requests are written for.
 pub const API_VERSION: &str = "2026-10-21";

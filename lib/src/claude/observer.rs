@@ -3,12 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{ClaudeError, Event, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
+use super::{Asked, ClaudeError, Event, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
 use crate::usage::{Source, Usage};
 
 /// A token stands for about four characters: the floor that Anthropic's own gateway documentation bills aborted
-/// streams with (copy of August 2026).
-const CHARACTERS_PER_TOKEN: u64 = 4;
+/// streams with (copy of August 2026). Counted in bytes of UTF-8, so that writing which has a token a character, such
+/// as Chinese, is not counted at a third of what it is.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// How a call has ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct Observer {
     started: bool,
     finished: bool,
     has_final_usage: bool,
-    characters: u64,
+    output_bytes: u64,
     message_id: Option<String>,
     model: Option<String>,
     stop_reason: Option<String>,
@@ -68,6 +69,11 @@ struct WireError {
 }
 
 impl Observer {
+    /// An observer of a call. Until the usage says otherwise, speed and place are the dearer ones that were asked for.
+    pub fn new(asked: &Asked) -> Self {
+        Self { usage: WireUsage::asked(asked), ..Self::default() }
+    }
+
     /// Takes the next bytes of an event stream; every complete event is handed on after it has been read.
     ///
     /// # Errors
@@ -90,7 +96,7 @@ impl Observer {
         let message: Message = serde_json::from_slice(body).map_err(ClaudeError::protocol)?;
         let has_usage = message.usage.is_some();
         self.begin(message);
-        self.characters = self.blocks.text().chars().count() as u64;
+        self.output_bytes = self.blocks.text().len() as u64;
         self.finished = true;
         self.has_final_usage = has_usage;
         Ok(())
@@ -108,7 +114,7 @@ impl Observer {
             "content_block_start" => self.blocks.start(wire.content_block.unwrap_or(Value::Null)),
             "content_block_delta" => {
                 if let (Some(index), Some(delta)) = (wire.index, &wire.delta) {
-                    self.characters += self.blocks.delta(index, delta);
+                    self.output_bytes += self.blocks.delta(index, delta);
                 }
             }
             "content_block_stop" => self.blocks.stop(wire.index.unwrap_or(usize::MAX)),
@@ -143,7 +149,7 @@ impl Observer {
         match () {
             () if self.error_type.is_some() => Outcome::Failed,
             () if !self.finished => Outcome::Cut,
-            () if self.stop_reason.as_deref() == Some("refusal") && self.characters == 0 => Outcome::Refused,
+            () if self.stop_reason.as_deref() == Some("refusal") && self.output_bytes == 0 => Outcome::Refused,
             () => Outcome::Completed,
         }
     }
@@ -154,7 +160,7 @@ impl Observer {
         if self.has_final_usage {
             return (usage, Source::Provider);
         }
-        let counted = self.characters.div_ceil(CHARACTERS_PER_TOKEN);
+        let counted = self.output_bytes.div_ceil(BYTES_PER_TOKEN);
         usage.output_tokens = usage.output_tokens.max(counted).max(self.usage.output_tokens().unwrap_or(0));
         (usage, Source::Counted)
     }
@@ -189,8 +195,9 @@ impl Observer {
         self.blocks.list()
     }
 
-    /// The blocks worth keeping for the next turn: those of a message that broke off keep their text alone, since
-    /// Claude takes neither a thought without its signature nor a tool call without its input back.
+    /// The blocks worth keeping for the next turn: of a message that broke off that is the bare text, since Claude takes
+    /// neither a thought without its signature, nor a tool call without its input, nor a citation without what it
+    /// cites.
     pub fn content_to_keep(&self) -> Vec<Value> {
         let kind = |block: &Value| block.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let is_empty_text = |block: &Value| {
@@ -198,7 +205,11 @@ impl Observer {
         };
         let is_whole = self.finished && self.error_type.is_none();
         let blocks = self.blocks.list().iter().filter(|block| !is_empty_text(block));
-        blocks.filter(|block| is_whole || kind(block) == "text").cloned().collect()
+        if is_whole {
+            return blocks.cloned().collect();
+        }
+        let texts = blocks.filter(|block| kind(block) == "text").filter_map(|block| block.get("text"));
+        texts.map(|text| serde_json::json!({ "type": "text", "text": text })).collect()
     }
 
     /// All text of the answer.

@@ -8,6 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+use super::ToolFacts;
 use crate::{Code, Error};
 
 /// Output tokens beyond this are a mistake, whatever the model.
@@ -22,14 +23,19 @@ pub struct RequestFacts {
     pub max_tokens: u64,
     /// Whether the answer is to be streamed.
     pub stream: bool,
+    /// What makes the call dearer if it is granted.
+    pub asked: Asked,
+    /// The server tools among its tools.
+    pub tools: ToolFacts,
+}
+
+/// What a request asks for that multiplies its price.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
     /// `speed: "fast"`.
     pub fast: bool,
     /// `inference_geo`, as asked for.
     pub inference_geo: Option<String>,
-    /// Most web searches; `None` where the request sets no bound.
-    pub web_searches: Option<u64>,
-    /// Whether a server tool may add to the prompt while the call runs.
-    pub has_server_tools: bool,
 }
 
 /// Top-level fields that make calls, tokens or time which the response's usage does not tell exactly.
@@ -50,18 +56,34 @@ impl RequestFacts {
     /// # Errors
     /// `invalid_json`, `invalid_body` with a pointer, or `feature_not_priced`.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
+        Fields::read(body)?.facts()
+    }
+
+    /// Reads the model of a request whose tokens are only counted: nothing in it can cost.
+    ///
+    /// # Errors
+    /// `invalid_json`, or `invalid_body` with a pointer.
+    pub fn model_to_count(body: &[u8]) -> Result<String, Error> {
+        let fields = Fields::read(body)?;
+        let model = fields.model()?;
+        fields.check_messages()?;
+        Ok(model)
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(body).map_err(|error| {
             Error::new(Code::InvalidJson, format!("The body is not UTF-8 at byte {}.", error.valid_up_to()))
         })?;
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(|error| {
+        serde_json::from_str(text).map_err(|error| {
             if error.is_data() {
                 return Error::new(Code::InvalidBody, "The body must be a JSON object in which no field stands twice.")
                     .pointer("");
             }
             let at = format!("line {}, column {}", error.line(), error.column());
             Error::new(Code::InvalidJson, format!("The body is not JSON: see {at}."))
-        })?;
-        fields.facts()
+        })
     }
 }
 
@@ -106,22 +128,31 @@ impl Fields<'_> {
         serde_json::from_str(text).map(Some).map_err(|_| misfit(name, &format!("`{name}` must be {wanted}.")))
     }
 
+    fn model(&self) -> Result<String, Error> {
+        self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))
+    }
+
+    fn check_messages(&self) -> Result<(), Error> {
+        match self.raw("messages") {
+            None => Err(missing("messages")),
+            Some(text) if !text.starts_with('[') => Err(misfit("messages", "`messages` must be a list.")),
+            Some(text) if is_empty_list(text) => Err(misfit("messages", "`messages` must not be empty.")),
+            Some(_) => Ok(()),
+        }
+    }
+
     fn facts(&self) -> Result<RequestFacts, Error> {
-        let model: String = self.get("model", "the id of a model")?.ok_or_else(|| missing("model"))?;
+        let model = self.model()?;
         let max_tokens: u64 =
             self.get("max_tokens", "a whole number, zero or more")?.ok_or_else(|| missing("max_tokens"))?;
         if max_tokens > MAX_TOKENS_BOUND {
             return Err(misfit("max_tokens", "`max_tokens` is beyond every model."));
         }
-        match self.raw("messages") {
-            None => return Err(missing("messages")),
-            Some(text) if !text.starts_with('[') => return Err(misfit("messages", "`messages` must be a list.")),
-            Some(text) if is_empty_list(text) => return Err(misfit("messages", "`messages` must not be empty.")),
-            Some(_) => {}
-        }
+        self.check_messages()?;
         for (field, why) in UNPRICED {
             if self.raw(field).is_some_and(|text| !is_empty_list(text)) {
-                return Err(unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}.")));
+                let error = unpriced(&format!("/{field}"), &format!("`{field}` cannot be accounted for: {why}."));
+                return Err(if *field == "thread" { without_thread(error) } else { error });
             }
         }
         let speed: Option<String> = self.get("speed", "`standard` or `fast`")?;
@@ -129,57 +160,24 @@ impl Fields<'_> {
         if !matches!(tier.as_deref(), None | Some("auto" | "standard_only")) {
             return Err(unpriced("/service_tier", "This service tier has no public price."));
         }
-        let tools = Tools::read(self)?;
+        let tools = self.raw("tools").map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
         Ok(RequestFacts {
             model,
             max_tokens,
             stream: self.get("stream", "true or false")?.unwrap_or(false),
-            fast: speed.as_deref() == Some("fast"),
-            inference_geo: self.get("inference_geo", "a text")?,
-            web_searches: tools.web_searches,
-            has_server_tools: tools.has_server_tools,
+            asked: Asked {
+                fast: speed.as_deref() == Some("fast"),
+                inference_geo: self.get("inference_geo", "a text")?,
+            },
+            tools,
         })
     }
 }
 
-/// The server tools among a request's tools.
-struct Tools {
-    web_searches: Option<u64>,
-    has_server_tools: bool,
-}
-
-#[derive(Deserialize)]
-struct Tool {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    max_uses: Option<u64>,
-}
-
-impl Tools {
-    fn read(fields: &Fields<'_>) -> Result<Self, Error> {
-        let tools: Vec<Tool> = fields.get("tools", "a list of tools")?.unwrap_or_default();
-        let mut found = Self { web_searches: Some(0), has_server_tools: false };
-        for (index, tool) in tools.iter().enumerate() {
-            let kind = tool.kind.as_deref().unwrap_or("custom");
-            // Client tools are run by the caller: they cost the tokens they take, which usage tells.
-            if kind == "custom"
-                || ["bash_", "text_editor_", "computer_", "memory_"].iter().any(|one| kind.starts_with(one))
-            {
-                continue;
-            }
-            found.has_server_tools = true;
-            if kind.starts_with("web_search_") {
-                found.web_searches = found.web_searches.zip(tool.max_uses).map(|(sum, uses)| sum.saturating_add(uses));
-            } else if !kind.starts_with("web_fetch_") {
-                let pointer = format!("/tools/{index}/type");
-                return Err(unpriced(
-                    &pointer,
-                    "What this server tool costs is not told by the usage, so it is refused.",
-                ));
-            }
-        }
-        Ok(found)
-    }
+/// What Claude's API says where a request cannot be threaded: the SDK's tool runner then goes on without a thread
+/// (`@anthropic-ai/sdk` 1.12.0, `ThreadState`). Threads would also let one caller continue another's conversation.
+fn without_thread(error: Error) -> Error {
+    error.member("error_code", "thread_unsupported_request").member("unsupported", vec!["thread"])
 }
 
 fn is_empty_list(text: &str) -> bool {
@@ -190,11 +188,11 @@ fn missing(field: &str) -> Error {
     misfit(field, &format!("`{field}` is missing."))
 }
 
-fn misfit(field: &str, sentence: &str) -> Error {
+pub(super) fn misfit(field: &str, sentence: &str) -> Error {
     Error::new(Code::InvalidBody, sentence).pointer(format!("/{field}"))
 }
 
-fn unpriced(pointer: &str, sentence: &str) -> Error {
+pub(super) fn unpriced(pointer: &str, sentence: &str) -> Error {
     Error::new(Code::FeatureNotPriced, sentence).pointer(pointer)
 }
 
@@ -215,7 +213,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((facts.model.as_str(), facts.max_tokens, facts.stream), ("claude-opus-5", 9, true));
-        assert_eq!((facts.web_searches, facts.has_server_tools), (Some(3), true));
+        assert_eq!((facts.tools.web_searches, facts.tools.readings), (Some(3), 4));
     }
 
     #[test]

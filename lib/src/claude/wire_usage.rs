@@ -3,34 +3,49 @@
 //! The official SDK's rule: `message_start` is the base; from each `message_delta` overwrite `output_tokens`, and
 //! every other counter only where it is not null; never add, because deltas are cumulative.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
+use super::Asked;
 use crate::usage::{Speed, Usage};
 
 /// The usage object as it stands on the wire. Absent and null are the same: not said.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(super) struct WireUsage {
+    #[serde(default, deserialize_with = "lenient")]
     input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     cache_creation_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     cache_creation: Option<CacheCreation>,
+    #[serde(default, deserialize_with = "lenient")]
     cache_read_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     server_tool_use: Option<ServerToolUse>,
+    #[serde(default, deserialize_with = "lenient")]
     service_tier: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     speed: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     inference_geo: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     iterations: Option<Vec<Iteration>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 struct CacheCreation {
+    #[serde(default, deserialize_with = "lenient")]
     ephemeral_5m_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     ephemeral_1h_input_tokens: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 struct ServerToolUse {
+    #[serde(default, deserialize_with = "lenient")]
     web_search_requests: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     web_fetch_requests: Option<u64>,
 }
 
@@ -41,11 +56,27 @@ struct Iteration {
     kind: Option<String>,
     input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
     cache_read_input_tokens: Option<u64>,
     output_tokens: Option<u64>,
 }
 
+/// A figure of a shape that is not known counts as not said: it must not hide the others.
+fn lenient<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value::<Option<T>>(value).ok().flatten())
+}
+
 impl WireUsage {
+    /// What holds until something is said: the speed and the place that were asked for.
+    pub(super) fn asked(asked: &Asked) -> Self {
+        Self {
+            speed: asked.fast.then(|| "fast".to_owned()),
+            inference_geo: asked.inference_geo.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Takes over what a later usage object says.
     pub(super) fn merge(&mut self, later: Self) {
         fn overwrite<T>(old: &mut Option<T>, new: Option<T>) {
@@ -100,8 +131,10 @@ impl WireUsage {
         };
         for hidden in self.iterations.iter().flatten().filter(|one| one.is_outside_the_totals()) {
             usage.input_tokens = usage.input_tokens.saturating_add(hidden.input_tokens.unwrap_or(0));
-            usage.cache_write_5m_tokens =
-                usage.cache_write_5m_tokens.saturating_add(hidden.cache_creation_input_tokens.unwrap_or(0));
+            let hour = hidden.cache_creation.as_ref().and_then(|split| split.ephemeral_1h_input_tokens).unwrap_or(0);
+            let written = hidden.cache_creation_input_tokens.unwrap_or(0).max(hour);
+            usage.cache_write_1h_tokens = usage.cache_write_1h_tokens.saturating_add(hour);
+            usage.cache_write_5m_tokens = usage.cache_write_5m_tokens.saturating_add(written - hour);
             usage.cache_read_tokens =
                 usage.cache_read_tokens.saturating_add(hidden.cache_read_input_tokens.unwrap_or(0));
             usage.output_tokens = usage.output_tokens.saturating_add(hidden.output_tokens.unwrap_or(0));
@@ -164,5 +197,21 @@ mod tests {
         let text = r#"{"input_tokens":10,"output_tokens":5,"iterations":[{"type":"message","input_tokens":10,"output_tokens":5},{"type":"compaction","input_tokens":100,"output_tokens":50}]}"#;
         let usage = merged(text, &[]);
         assert_eq!((usage.input_tokens, usage.output_tokens), (110, 55));
+        let hour = r#"{"input_tokens":1,"iterations":[{"type":"advisor_message","cache_creation_input_tokens":30,"cache_creation":{"ephemeral_1h_input_tokens":20}}]}"#;
+        let usage = merged(hour, &[]);
+        assert_eq!((usage.cache_write_5m_tokens, usage.cache_write_1h_tokens), (10, 20));
+    }
+
+    #[test]
+    fn what_was_asked_for_holds_until_the_usage_says_otherwise() {
+        let asked = Asked { fast: true, inference_geo: Some("us".to_owned()) };
+        let mut usage = WireUsage::asked(&asked);
+        usage.merge(serde_json::from_str(r#"{"input_tokens":1,"speed":null}"#).unwrap());
+        assert_eq!((usage.classes().speed, usage.classes().inference_geo.as_deref()), (Speed::Fast, Some("us")));
+        usage.merge(serde_json::from_str(r#"{"speed":"standard","inference_geo":"global"}"#).unwrap());
+        assert_eq!(
+            (usage.classes().speed, usage.classes().inference_geo.as_deref()),
+            (Speed::Standard, Some("global"))
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens and cookies.
 
 use super::{ConfigError, Secret, Stage, database::Database};
-use crate::env;
+use crate::{auth::Keys, env};
 
 /// HS256 keys shorter than the hash must not be used (RFC 7518, 3.2).
 const SECRET_MIN_BYTES: usize = 32;
@@ -9,8 +9,8 @@ const SECRET_MIN_BYTES: usize = 32;
 /// What bearer tokens and the anonymous cookie are checked with.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    /// Signs and verifies.
-    pub secret: Secret,
+    /// Sign and verify.
+    pub keys: Keys,
     /// The `iss` that a token must carry.
     pub issuer: String,
     /// The `aud` that a token must carry.
@@ -23,22 +23,28 @@ impl Auth {
     /// # Errors
     /// A sentence that names the variable.
     pub fn from_env(stage: Stage, database: &Database) -> Result<Self, ConfigError> {
-        let secret = match env::get(&env::JWT_SECRET) {
-            Some(secret) if secret.len() < SECRET_MIN_BYTES => {
-                return Err(ConfigError::malformed(
-                    &env::JWT_SECRET,
-                    "32 bytes or more, such as `openssl rand -hex 32` prints",
-                ));
-            }
-            Some(secret) => Secret::new(secret),
-            None if stage == Stage::Development => kept_secret(database)?,
-            None => {
-                return Err(ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it"));
-            }
+        let secrets = match env::get(&env::JWT_SECRET) {
+            Some(text) => read_secrets(&text)?,
+            None if stage == Stage::Development => vec![kept_secret(database)?],
+            None => Vec::new(),
         };
+        let keys = Keys::new(secrets)
+            .ok_or_else(|| ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it"))?;
         let or_purser = |var| env::get(var).unwrap_or_else(|| "purser".to_owned());
-        Ok(Self { secret, issuer: or_purser(&env::JWT_ISSUER), audience: or_purser(&env::JWT_AUDIENCE) })
+        Ok(Self { keys, issuer: or_purser(&env::JWT_ISSUER), audience: or_purser(&env::JWT_AUDIENCE) })
     }
+}
+
+/// One secret, or several with commas between them: the first signs, all verify.
+fn read_secrets(text: &str) -> Result<Vec<Secret>, ConfigError> {
+    let secrets: Vec<_> = text.split(',').map(str::trim).collect();
+    if secrets.iter().any(|secret| secret.len() < SECRET_MIN_BYTES) {
+        return Err(ConfigError::malformed(
+            &env::JWT_SECRET,
+            "32 bytes or more, such as `openssl rand -hex 32` prints, or several of them with commas between",
+        ));
+    }
+    Ok(secrets.into_iter().map(Secret::new).collect())
 }
 
 /// The development secret: random, kept beside the SQLite file, because `vercel dev` starts a new process for

@@ -10,6 +10,7 @@ pub mod claude;
 pub mod database;
 pub mod edge;
 pub mod plans;
+pub mod stripe;
 
 pub use secret::Secret;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub claude: claude::Claude,
     /// What may be spent.
     pub budgets: budgets::Budgets,
+    /// Stripe, if there is a key.
+    pub stripe: Option<stripe::Stripe>,
     /// Tokens and cookies.
     pub auth: auth::Auth,
     /// Origins and client addresses.
@@ -71,6 +74,7 @@ impl Config {
             cache,
             claude: claude::Claude::from_env()?,
             budgets: budgets::Budgets::from_env()?,
+            stripe: stripe::Stripe::from_env()?,
             auth,
             edge: edge::Edge::from_env()?,
         })

@@ -52,6 +52,9 @@ pub struct Plan {
     pub budget: Budget,
     /// Most money of all callers of the plan together.
     pub plan_budget: Budget,
+    /// How long a subscription whose payment failed keeps the plan, in days from its oldest open invoice; zero is not
+    /// at all.
+    pub past_due_grace_days: i64,
 }
 
 /// Most money of a calendar period (UTC), in nanodollars. `None` is no budget, zero is none to spend.

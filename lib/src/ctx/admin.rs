@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Ctx;
 use crate::{
     Code, Error,
-    auth::Caller,
+    auth::{Caller, Credential},
     books,
     config::plans::PlanId,
     env,
@@ -69,7 +69,7 @@ impl Ctx {
         })
         .await;
         // Reading the limits of a caller who does not exist spends nothing and writes nothing.
-        let nobody = Caller::user("", PlanId::Free);
+        let nobody = Caller::user("", PlanId::Free, Credential::None);
         let limiter = timed(async { self.standings(&nobody).await.map(drop) }).await;
         let is_well = store["ok"] == true && limiter["ok"] == true;
         let figures = json!({ "store": store, "limiter": limiter, "stage": self.stage() });

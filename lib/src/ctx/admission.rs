@@ -2,7 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Ctx, policies::policies, price::PricedCall, refusal::Refusal};
+use super::{
+    Ctx,
+    plan_in_force::{identity, plan_changed, revoked},
+    policies::policies,
+    price::PricedCall,
+    refusal::Refusal,
+};
 use crate::{
     Error,
     auth::Caller,
@@ -54,7 +60,7 @@ impl Ctx {
     ///
     /// # Errors
     /// `limit_exceeded`, `too_many_in_flight`, `budget_exceeded` with what is left and when more will be;
-    /// `limiter_unavailable`, `store_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
         let mut now_ms = clock::now_ms();
@@ -62,7 +68,7 @@ impl Ctx {
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
             let hold_nanousd = if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd };
-            let ask = self.ask(&call_id, &policies, hold_nanousd);
+            let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, hold_nanousd) };
             let answer = self.time("limit", self.limiter()?.reserve(&ask)).await;
             let decision = answer.map_err(|error| {
                 if !matches!(error, LimitError::Invalid(_)) {
@@ -90,6 +96,8 @@ impl Ctx {
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }
                 Decision::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Decision::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Decision::Revoked => return Err(revoked()),
             }
         }
         Err(unsettled())
@@ -98,20 +106,23 @@ impl Ctx {
     /// An ask of this deployment: slots live as long as a call can, holds until somebody knows better.
     pub(super) fn ask<'a>(&self, call_id: &'a CallId, policies: &'a [Policy], hold_nanousd: i64) -> Ask<'a> {
         let slot_ttl_ms = self.config().claude.dead_after_ms;
-        Ask { call_id, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: hold_ttl_ms(slot_ttl_ms) }
+        Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: hold_ttl_ms(slot_ttl_ms) }
     }
 
     /// How the caller's policies stand; reading spends nothing.
     ///
     /// # Errors
-    /// `limiter_unavailable`, `store_unavailable`.
+    /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
         let mut now_ms = clock::now_ms();
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
-            match self.time("limit", self.limiter()?.peek(&policies)).await.map_err(unavailable)? {
+            let look = self.limiter()?.look(identity(caller), &policies);
+            match self.time("limit", look).await.map_err(unavailable)? {
                 Reading::Standings(standings) => return Ok(standings),
                 Reading::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Reading::PlanChanged { plan } => return Err(plan_changed(&plan)),
+                Reading::Revoked => return Err(revoked()),
             }
         }
         Err(unsettled())

@@ -1,16 +1,16 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{Ctx, admission::Hold, price::PricedCall};
+use super::{Ctx, admission::Hold, plan_in_force::not_begun, price::PricedCall, turn::Given};
 use crate::{
     Code, Error,
     auth::Caller,
     books::Closing,
-    chat::{ChatBody, ChatMessage, ChatTurnBody},
+    chat::ChatBody,
     clock,
     cost::PRICE_VERSION,
     ids,
     sabotage::Protection,
-    store::{Begun, ChatTurn, NewCall, SeedMessage, Settlement, StoreError, StoredMessage, Turn},
+    store::{Begun, NewCall, Settlement, StoreError, StoredMessage},
     usage::{Source, Usage},
 };
 
@@ -40,10 +40,17 @@ pub struct OpenConversation {
     pub history: Vec<StoredMessage>,
 }
 
+impl OpenConversation {
+    /// The answer's id as the client knows it: an answer to the results of tools continues the one that called them.
+    pub fn message_id(&self) -> &str {
+        self.history.last().and_then(|last| last.answer_id.as_deref()).unwrap_or(&self.answer_id)
+    }
+}
+
 /// What a call does besides its ledger row.
 enum Write<'a> {
     Nothing,
-    Turn { body: &'a ChatBody, id: &'a str },
+    Turn { body: &'a ChatBody, id: &'a str, tokens_bound: Option<i64> },
 }
 
 impl Ctx {
@@ -60,8 +67,8 @@ impl Ctx {
     /// Applies the turn to the conversation, writes the ledger row, and reads the history.
     ///
     /// # Errors
-    /// `not_found` where the turn refers to a message that is not there, and as for [`Ctx::begin`]; nothing is written
-    /// then, and what the call held is given back.
+    /// `not_found` where the turn refers to a message that is not there, `prompt_too_long` where a document is longer than
+    /// the plan takes, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
     pub async fn begin_chat(
         &self,
         caller: &Caller,
@@ -70,7 +77,15 @@ impl Ctx {
         hold: Hold,
     ) -> Result<OpenCall, Error> {
         let id = body.conversation_id.clone().unwrap_or_else(ids::new_id);
-        let (hold, history) = self.write_ahead(caller, &priced, hold, &Write::Turn { body, id: &id }).await?;
+        let tokens_bound = match self.tokens_to_keep(caller, &priced, body.message()).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                self.release(&hold).await;
+                return Err(error);
+            }
+        };
+        let write = Write::Turn { body, id: &id, tokens_bound };
+        let (hold, history) = self.write_ahead(caller, &priced, hold, &write).await?;
         Ok(self.open_call(caller, priced, hold, Some(OpenConversation { id, answer_id: ids::new_id(), history })))
     }
 
@@ -105,7 +120,7 @@ impl Ctx {
                 }
                 Err(error) => {
                     self.undo_later(caller, &hold, &error);
-                    error.into()
+                    not_begun(error)
                 }
             };
             self.release(&hold).await;
@@ -122,7 +137,7 @@ impl Ctx {
         hold: &Hold,
         write: &Write<'_>,
     ) -> Result<Begun, StoreError> {
-        let store = self.store().await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let record = hold.record();
         match write {
             Write::Nothing if Protection::WriteAhead.is_off() => Ok(Begun::Started { history: Vec::new() }),
@@ -130,24 +145,11 @@ impl Ctx {
                 let row = new_call(caller, priced, hold, &record, "messages", None);
                 self.time("store", store.begin_call(&row)).await
             }
-            Write::Turn { body, id } => {
+            Write::Turn { body, id, tokens_bound } => {
                 let row = new_call(caller, priced, hold, &record, "chat", Some(id));
-                let seed: Vec<_> = body.seed.iter().map(stored).collect();
-                let message = match &body.turn {
-                    ChatTurnBody::Submit(message) | ChatTurnBody::Edit { message, .. } => Some(stored(message)),
-                    ChatTurnBody::Regenerate { .. } => None,
-                };
-                let turn = match (&body.turn, &message) {
-                    (ChatTurnBody::Edit { target, .. }, Some(message)) => Turn::Edit { target, message },
-                    (ChatTurnBody::Regenerate { target }, _) => Turn::Regenerate { target: target.as_deref() },
-                    (_, Some(message)) => Turn::Submit { message },
-                    (_, None) => return Err(StoreError::Failed("a turn without a message".to_owned())),
-                };
-                let title = body.title();
-                // A token is at least a byte, so as many bytes of history as tokens fit the bound that was held.
-                let history_bytes_max = i64::try_from(caller.plan.plan().input_tokens_max).unwrap_or(i64::MAX);
-                let turn = ChatTurn { conversation_id: id, title: &title, seed: &seed, turn, history_bytes_max };
-                self.time("store", store.begin_chat(&row, &turn)).await
+                let history_tokens_max = caller.plan.plan().input_tokens_max;
+                let turn = Given { body, id, tokens_bound: *tokens_bound, history_tokens_max };
+                self.time("store", turn.write(&store, &row)).await
             }
         }
     }
@@ -221,14 +223,5 @@ fn new_call<'a>(
         ceiling_nanousd: priced.ceiling_nanousd,
         hold: record,
         created_ms: hold.taken_ms,
-    }
-}
-
-fn stored(message: &ChatMessage) -> SeedMessage {
-    SeedMessage {
-        id: ids::new_id(),
-        client_id: message.client_id.clone(),
-        role: message.role,
-        content: serde_json::Value::from(message.content.clone()).to_string(),
     }
 }

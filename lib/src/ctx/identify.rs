@@ -2,10 +2,10 @@
 
 use std::{sync::PoisonError, time::Instant};
 
-use super::Ctx;
+use super::{Ctx, plan_in_force::last_plan};
 use crate::{
-    Error,
-    auth::{self, Browser, Caller},
+    Code, Error,
+    auth::{self, ApiKey, Browser, Caller, Credential},
     http::{
         HeaderName, HeaderValue, Request, client_address, cookies,
         cors::Origin,
@@ -40,6 +40,7 @@ impl Ctx {
     fn identify(&self, request: &Request, token: Option<&str>) -> Result<Caller, Error> {
         let from = Instant::now();
         let caller = match token {
+            Some(key) if key.starts_with(auth::API_KEY_PREFIX) => self.key_holder(key),
             Some(token) => self.verifier().verify(token),
             None => Ok(self.anonymous(request)),
         };
@@ -50,25 +51,43 @@ impl Ctx {
         caller
     }
 
+    /// The holder of an API key. Its plan is the one that was in force when this process last saw it: the round
+    /// trips of the call correct it.
+    fn key_holder(&self, text: &str) -> Result<Caller, Error> {
+        let key = ApiKey::parse(text, &self.config().auth.keys).ok_or_else(|| {
+            Error::new(Code::InvalidToken, "This API key was not made here. Make one on your account.")
+        })?;
+        let credential = Credential::Key { id: key.id(), secret_hash: key.hash() };
+        Ok(Caller::user(&key.user(), last_plan(&key.id()), credential))
+    }
+
+    /// The client's network, as a pseudonym.
+    pub(super) fn network(&self, request: &Request) -> String {
+        let network = client_address::network(request.headers(), self.config().edge.address_source).to_string();
+        self.config().auth.keys.pseudonym("network", &network)
+    }
+
     fn anonymous(&self, request: &Request) -> Caller {
         let config = self.config();
-        let secret = config.auth.secret.expose();
+        let keys = &config.auth.keys;
         let headers = request.headers();
-        let network = client_address::network(headers, config.edge.address_source).to_string();
-        let browser = Browser::from_cookie(cookies::get(headers, auth::COOKIE), secret);
+        let browser = Browser::from_cookie(cookies::get(headers, auth::COOKIE), keys);
         if browser.is_new {
             let is_https = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
             let is_cross_site =
                 Origin::check(headers, &config.edge.allowed_origins).is_some_and(|origin| origin.is_cross_site());
-            if let Ok(cookie) = HeaderValue::from_str(&browser.set_cookie(secret, is_https, is_cross_site)) {
+            if let Ok(cookie) = HeaderValue::from_str(&browser.set_cookie(keys, is_https, is_cross_site)) {
                 self.add_header(header::SET_COOKIE, cookie);
             }
         }
-        Caller::anonymous(auth::pseudonym(secret, "network", &network), browser)
+        Caller::anonymous(self.network(request), browser)
     }
 
-    /// Adds a header to the answer, whatever it will be.
+    /// Adds a header to the answer, whatever it will be. It takes the place of an earlier one of its name, cookies
+    /// excepted.
     pub(super) fn add_header(&self, name: HeaderName, value: HeaderValue) {
-        self.state.extra_headers.lock().unwrap_or_else(PoisonError::into_inner).push((name, value));
+        let mut headers = self.state.extra_headers.lock().unwrap_or_else(PoisonError::into_inner);
+        headers.retain(|(earlier, _)| *earlier != name || name == header::SET_COOKIE);
+        headers.push((name, value));
     }
 }

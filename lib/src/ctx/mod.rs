@@ -3,26 +3,34 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod billing;
 mod client_wire;
 mod closing;
+mod count_tokens;
 mod handles;
 mod limit_headers;
+mod offer;
 mod pace;
 mod policies;
 mod prepare;
 mod refusal;
 mod request_state;
+mod turn;
 mod unanswered;
 
+mod accounts;
 pub mod admission;
 pub mod call;
 pub mod identify;
+mod plan_in_force;
 pub mod price;
 mod relay;
 pub mod settle;
 
+pub use billing::{buyer, page_origin};
 pub use client_wire::ClientWire;
 pub use handles::{books, start_nothing, start_store, start_store_and_limiter};
+pub use offer::ModelPage;
 pub use prepare::messages_call;
 pub(crate) use request_state::RequestState;
 
@@ -50,6 +58,10 @@ impl Ctx {
     /// This request's id, as in `x-request-id` and the log.
     pub fn request_id(&self) -> &str {
         &self.state.request_id
+    }
+
+    fn wire(&self) -> crate::http::Wire {
+        self.state.wire
     }
 
     /// Runs work that outlives the client: the platform keeps the process until it is done.

@@ -11,13 +11,15 @@ use super::{
 };
 use crate::{
     Code, Error, auth,
-    chat::{ChatBody, Prompt, PromptMessage, prompt_body},
-    claude::{API_VERSION, RequestFacts, UpstreamCall, input_tokens_bound},
+    chat::{ChatBody, ChatMessage, Prompt, PromptMessage, prompt_body},
+    claude::{API_VERSION, Asked, OVERHEAD_TOKENS, RequestFacts, ToolFacts, UpstreamCall, input_tokens_bound},
     config::Stage,
     cost::{self, InputBound},
     http::{HeaderName, Request, headers},
 };
 
+/// Where a model's own is not known: the longest of any model.
+const CACHEABLE_TOKENS_MIN: u64 = 4_096;
 /// A streamed answer has its head at once; a slower one is a fault.
 const STREAM_HEAD_MAX: Duration = Duration::from_secs(60);
 
@@ -30,18 +32,27 @@ impl Ctx {
     pub fn price_chat(&self, caller: &auth::Caller, body: &ChatBody) -> Result<PricedCall, Error> {
         self.claude()?;
         let plan = caller.plan.plan();
-        let system_bytes = body.system.as_ref().map_or(0, |text| text.len() as u64);
-        if system_bytes > plan.input_tokens_max {
-            return Err(too_long(plan.input_tokens_max).pointer("/system"));
+        let most = plan.input_tokens_max;
+        let options = &body.options;
+        if options.bytes() > most {
+            return Err(too_long(most).pointer("/system"));
         }
-        if body.message_bytes() > plan.input_tokens_max {
-            return Err(too_long(plan.input_tokens_max));
+        if body.message().and_then(ChatMessage::tokens_bound).is_some_and(|tokens| tokens > most) {
+            return Err(too_long(most));
         }
+        let tools = options.tools().map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
+        let prompt_tokens = most.saturating_add(options.bytes()).saturating_add(OVERHEAD_TOKENS);
+        let model = options.model.as_deref().unwrap_or(plan.default_model);
         let wish = Wish {
-            model: body.model.as_deref(),
-            max_tokens: body.max_tokens,
+            model: Some(model),
+            max_tokens: options.max_tokens,
             bound: InputBound {
-                input_tokens: plan.input_tokens_max.saturating_add(system_bytes),
+                // What server tools bring can fill the context each time that Claude reads its prompt.
+                input_tokens: match tools.has_server_tools() {
+                    true => context_tokens(model).saturating_mul(tools.readings),
+                    false => prompt_tokens,
+                },
+                web_searches: tools.web_searches_max()?,
                 // Where inference runs is not asked for, so it may run in `us`, which is dearer.
                 geo_us: true,
                 ..InputBound::default()
@@ -61,21 +72,16 @@ impl Ctx {
         body: &[u8],
     ) -> Result<PricedCall, Error> {
         self.claude()?;
-        let context_tokens = cost::find(&facts.model).and_then(|model| model.context_tokens).unwrap_or(1_000_000);
-        let input_tokens = input_tokens_bound(body, facts.has_server_tools, context_tokens);
-        let web_searches = facts.web_searches.ok_or_else(|| {
-            let detail = "Set `max_uses` on the web search tool: without it there is no bound to what the call costs.";
-            Error::new(Code::FeatureNotPriced, detail).pointer("/tools")
-        })?;
+        let input_tokens = input_tokens_bound(body, &facts.tools, context_tokens(&facts.model));
         let wish = Wish {
             model: Some(&facts.model),
             max_tokens: Some(facts.max_tokens),
             bound: InputBound {
                 input_tokens,
-                web_searches,
-                fast: facts.fast,
+                web_searches: facts.tools.web_searches_max()?,
+                fast: facts.asked.fast,
                 // Unless it is asked for elsewhere, inference may run in `us`, which is dearer.
-                geo_us: facts.inference_geo.as_deref().is_none_or(|geo| geo == "us"),
+                geo_us: facts.asked.inference_geo.as_deref().is_none_or(|geo| geo == "us"),
             },
         };
         let priced = self.price_call(caller, &wish)?;
@@ -110,13 +116,19 @@ impl OpenCall {
         let prompt = Prompt {
             model: self.priced.model.id,
             max_tokens: self.priced.max_tokens,
-            system: body.system.as_deref(),
+            options: &body.options,
             history: &history,
+            cacheable_tokens_min: body
+                .options
+                .cache
+                .then(|| self.priced.model.cacheable_tokens_min.unwrap_or(CACHEABLE_TOKENS_MIN)),
         };
         Ok(UpstreamCall {
+            path: "/v1/messages".to_owned(),
             body: Bytes::from(prompt_body(&prompt)?),
             version: API_VERSION.to_owned(),
             beta: None,
+            asked: Asked::default(),
             head_deadline: STREAM_HEAD_MAX,
         })
     }
@@ -127,16 +139,28 @@ impl OpenCall {
 /// # Errors
 /// `invalid_header`.
 pub fn messages_call(request: &Request, facts: &RequestFacts) -> Result<UpstreamCall, Error> {
+    let head_deadline = if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) };
+    Ok(UpstreamCall { asked: facts.asked.clone(), ..forwarded(request, "/v1/messages", head_deadline)? })
+}
+
+/// A caller's request as it goes out: body, version, betas and query as they came; the key is the deployment's.
+pub(super) fn forwarded(request: &Request, path: &str, head_deadline: Duration) -> Result<UpstreamCall, Error> {
     let header = |name| headers::single(request.headers(), &HeaderName::from_static(name));
     let beta: Vec<_> = request.headers().get_all("anthropic-beta").iter().filter_map(|one| one.to_str().ok()).collect();
     Ok(UpstreamCall {
+        path: request.uri().query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")),
         body: request.body().clone(),
         version: header("anthropic-version")?.unwrap_or(API_VERSION).to_owned(),
         beta: (!beta.is_empty()).then(|| beta.join(",")),
-        head_deadline: if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) },
+        asked: Asked::default(),
+        head_deadline,
     })
 }
 
-fn too_long(tokens: u64) -> Error {
+fn context_tokens(model: &str) -> u64 {
+    cost::find(model).and_then(|model| model.context_tokens).unwrap_or(1_000_000)
+}
+
+pub(super) fn too_long(tokens: u64) -> Error {
     Error::new(Code::PromptTooLong, format!("The prompt is longer than the {tokens} tokens that your plan takes."))
 }

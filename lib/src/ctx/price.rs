@@ -4,7 +4,6 @@ use super::Ctx;
 use crate::{
     Code, Error,
     auth::Caller,
-    clock,
     config::plans::Plan,
     cost::{self, InputBound, ModelPrice},
 };
@@ -63,16 +62,7 @@ impl Ctx {
     pub fn price_call(&self, caller: &Caller, wish: &Wish<'_>) -> Result<PricedCall, Error> {
         let plan = caller.plan.plan();
         let model_requested = wish.model.unwrap_or(plan.default_model);
-        let model = cost::find(model_requested)
-            .filter(|model| model.is_offered_on(&clock::day_utc(clock::now_ms())))
-            .ok_or_else(|| {
-            Error::new(
-                Code::ModelUnknown,
-                "No model of this name is offered. Your plan includes those listed in `models`.",
-            )
-            .member("models", plan.models)
-        })?;
-        self.check_allowed(model, plan)?;
+        let model = self.check_model(caller, model_requested)?;
         let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
         let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
         if max_tokens > most {
@@ -89,7 +79,7 @@ impl Ctx {
         Ok(PricedCall { model, model_requested, max_tokens, bound, ceiling_nanousd })
     }
 
-    fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
+    pub(super) fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {
         let listed = |name: &String| cost::find(name).is_some_and(|found| found.id == model.id);
         let by_deployment = self.config().claude.models.as_ref().is_none_or(|models| models.iter().any(listed));
         if by_deployment && plan.models.contains(&model.id) {

@@ -48,8 +48,8 @@ impl Ctx {
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
         call.made();
-        let relay =
-            Relay { ctx: self.clone(), call, hang_up, wire, observer: Observer::default(), course: Course::default() };
+        let observer = Observer::new(&upstream.asked);
+        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
@@ -234,7 +234,7 @@ impl Relay {
             "model": self.call.priced.model.id,
             "conversation_id": conversation.id,
         });
-        ui.start(&conversation.answer_id, &metadata).into()
+        ui.start(conversation.message_id(), &metadata).into()
     }
 
     fn closing(&mut self) -> Bytes {
@@ -256,7 +256,7 @@ impl Relay {
     fn json_reply(&self) -> Result<Response, Error> {
         let conversation = self.call.conversation.as_ref().ok_or_else(|| Error::internal("no conversation"))?;
         let message = ReplyMessage {
-            id: &conversation.answer_id,
+            id: conversation.message_id(),
             role: "assistant",
             text: self.observer.text(),
             content: self.observer.content(),

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     Error, clock,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Wire, header},
     ids,
     observe::{Level, Record, Timings},
     serve::Platform,
@@ -21,6 +21,8 @@ pub(crate) struct RequestState {
     pub(crate) platform: Box<dyn Platform>,
     pub(crate) timings: Timings,
     pub(crate) record: Record,
+    /// The shape in which the route tells its errors and limits.
+    pub(super) wire: Wire,
     /// Headers that the caller's identity asks for, such as the anonymous cookie; errors carry them as well.
     pub(super) extra_headers: Mutex<Vec<(HeaderName, HeaderValue)>>,
     started: Instant,
@@ -28,7 +30,7 @@ pub(crate) struct RequestState {
 }
 
 impl RequestState {
-    pub(crate) fn new(route: &'static str, method: &Method, platform: Box<dyn Platform>) -> Arc<Self> {
+    pub(crate) fn new(route: &'static str, wire: Wire, method: &Method, platform: Box<dyn Platform>) -> Arc<Self> {
         let record = Record::default();
         let request_id = ids::new_id();
         record.set("at_ms", clock::now_ms());
@@ -40,6 +42,7 @@ impl RequestState {
             platform,
             timings: Timings::default(),
             record,
+            wire,
             extra_headers: Mutex::default(),
             started: Instant::now(),
             is_loud: AtomicBool::new(false),
@@ -107,6 +110,7 @@ fn step_field(step: &'static str) -> &'static str {
         "store" => "store_us",
         "model" => "model_us",
         "settle" => "settle_us",
+        "stripe" => "stripe_us",
         other => other,
     }
 }

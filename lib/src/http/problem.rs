@@ -9,6 +9,9 @@ use crate::{Code, Error};
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
 
+/// A client that waits by itself should not wait longer than this.
+const RETRY_BY_ITSELF_MAX_S: u64 = 60;
+
 /// The answer that tells an error.
 pub fn response(error: &Error, wire: Wire, request_id: &str) -> Response {
     let (body, media) = match wire {
@@ -21,6 +24,10 @@ pub fn response(error: &Error, wire: Wire, request_id: &str) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     if let Some(seconds) = error.retry_after() {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        // Anthropic's SDKs sleep as long as `retry-after` says, twice, with their caller waiting.
+        if wire == Wire::Anthropic && seconds > RETRY_BY_ITSELF_MAX_S {
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
     }
     if error.code().status() == 401 {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

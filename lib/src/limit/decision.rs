@@ -1,6 +1,6 @@
 //! What the limiter answers.
 
-use super::Policy;
+use super::{Policy, identity::Refusal};
 use crate::ids::CallId;
 
 /// The answer to an ask.
@@ -32,6 +32,13 @@ pub enum Decision {
     },
     /// Nothing was decided: ask again when this is out of the way.
     Obstructed(Obstacle),
+    /// Taken in none: the caller's token names one plan and another is in force. Ask again with that one's policies.
+    PlanChanged {
+        /// The plan in force.
+        plan: String,
+    },
+    /// Taken in none: the caller has signed out, or the key has been revoked.
+    Revoked,
 }
 
 /// A hold that has outlived its call.
@@ -67,6 +74,31 @@ pub enum Reading {
     Standings(Vec<Standing>),
     /// They cannot be read yet.
     Obstructed(Obstacle),
+    /// Another plan is in force than the one that was named.
+    PlanChanged {
+        /// The plan in force.
+        plan: String,
+    },
+    /// The caller has signed out, or the key has been revoked.
+    Revoked,
+}
+
+impl From<Refusal> for Decision {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::PlanChanged { plan } => Self::PlanChanged { plan },
+            Refusal::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl From<Refusal> for Reading {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::PlanChanged { plan } => Self::PlanChanged { plan },
+            Refusal::Revoked => Self::Revoked,
+        }
+    }
 }
 
 /// The answer to [`Limiter::extend`](super::Limiter::extend).
@@ -86,11 +118,11 @@ impl Decision {
         matches!(self, Self::Admitted { .. })
     }
 
-    /// How the policies stand, in the ask's order.
+    /// How the policies stand, in the ask's order; nothing where they were not looked at.
     pub fn standings(&self) -> &[Standing] {
         match self {
             Self::Admitted { standings, .. } | Self::Refused { standings, .. } => standings,
-            Self::Obstructed(_) => &[],
+            Self::Obstructed(_) | Self::PlanChanged { .. } | Self::Revoked => &[],
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cache::CacheError;
+use crate::{Code, Error, cache::CacheError};
 
 /// No decision: nothing may be started. A refusal is none of these, it is a decision.
 #[derive(Debug)]
@@ -31,6 +31,20 @@ impl fmt::Display for LimitError {
 }
 
 impl std::error::Error for LimitError {}
+
+impl From<LimitError> for Error {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Invalid(_) => Self::internal(error),
+            error => Self::new(
+                Code::LimiterUnavailable,
+                "The limiter does not answer at the moment; nothing was started. Try again.",
+            )
+            .retry_after_s(2)
+            .log(error),
+        }
+    }
+}
 
 impl From<CacheError> for LimitError {
     fn from(error: CacheError) -> Self {

@@ -6,9 +6,11 @@ use std::{
 };
 
 use super::{
-    Ask, Clock, Decision, Extension, Figures, LimitError, Opening, Overdue, Policy, Reading,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, Opening, Overdue, Policy, Reading,
     algebra::{self, Account, Call},
     decision::Verdict,
+    identity::Note,
+    notes::Notes,
 };
 use crate::ids::CallId;
 
@@ -33,6 +35,7 @@ struct State {
     calls: HashMap<String, Call>,
     /// The calls' ids, oldest first.
     order: VecDeque<String>,
+    notes: Notes,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +63,9 @@ impl MemoryLimiter {
         let (now, mut state) = (self.clock.now_ms(), self.lock());
         let epoch_ms = *state.epoch_ms.get_or_insert(now);
         let known = state.calls.contains_key(ask.call_id.as_str());
+        if let Some(refusal) = state.notes.refusal(ask.identity.filter(|_| !known), now) {
+            return Ok(refusal.into());
+        }
         let judged: Vec<_> = ask
             .policies
             .iter()
@@ -194,14 +200,21 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
+    pub(super) fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Reading {
         let (now, state) = (self.clock.now_ms(), self.lock());
+        if let Some(refusal) = state.notes.refusal(identity, now) {
+            return refusal.into();
+        }
         let accounts: Vec<_> = policies.iter().map(|policy| (policy, state.live(policy, now))).collect();
         let borrowed = accounts.iter().map(|(policy, account)| (*policy, account));
-        Ok(match algebra::obstacle(borrowed, state.epoch_ms.unwrap_or(now), Some(now)) {
+        match algebra::obstacle(borrowed, state.epoch_ms.unwrap_or(now), Some(now)) {
             Some(obstacle) => Reading::Obstructed(obstacle),
             None => Reading::Standings(accounts.iter().map(|(p, account)| account.standing(p, now)).collect()),
-        })
+        }
+    }
+
+    pub(super) fn note(&self, note: Note) -> Result<(), LimitError> {
+        self.lock().notes.note(note, self.max_accounts, self.clock.now_ms())
     }
 
     /// Evicts what has expired if the new accounts would not fit otherwise.
@@ -249,47 +262,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use super::*;
-
-    fn window(subject: usize) -> [Policy; 1] {
-        [Policy::Window { name: "w".to_owned(), subject: subject.to_string(), limit: 1, window_ms: 1_000 }]
-    }
-
-    #[test]
-    fn a_full_memory_forgets_what_expired_and_nothing_else() {
-        let time = Arc::new(AtomicI64::new(0));
-        let mut limiter = MemoryLimiter::new(3);
-        limiter.clock = Clock::Fixed(time.clone());
-        let ask = |subject| {
-            let (call_id, policies) = (CallId::new(), window(subject));
-            limiter.reserve(&Ask {
-                call_id: &call_id,
-                policies: &policies,
-                hold_nanousd: 0,
-                slot_ttl_ms: 1,
-                hold_ttl_ms: 1,
-            })
-        };
-        for subject in 0..3 {
-            assert!(ask(subject).unwrap().is_admitted());
-        }
-        assert!(matches!(ask(3), Err(LimitError::Full)));
-        assert!(!ask(0).unwrap().is_admitted());
-        time.store(1_000, Ordering::SeqCst);
-        assert!(ask(3).unwrap().is_admitted());
-        assert_eq!(limiter.accounts(), 1);
-    }
-
-    #[test]
-    fn only_so_many_calls_are_remembered() {
-        let limiter = MemoryLimiter::new(1);
-        for _ in 0..100 {
-            limiter.settle(&CallId::new(), &[], 0).unwrap();
-        }
-        assert_eq!(limiter.lock().calls.len(), CALLS_PER_ACCOUNT);
-        assert_eq!(limiter.lock().order.len(), CALLS_PER_ACCOUNT);
-    }
-}
+#[path = "memory_tests.rs"]
+mod tests;

@@ -10,7 +10,9 @@
 mod algebra;
 mod decision;
 mod error;
+mod identity;
 mod memory;
+mod notes;
 mod opening;
 mod policy;
 mod redis;
@@ -28,6 +30,7 @@ pub use self::sqlite::SqliteLimiter;
 pub use self::{
     decision::{Decision, Extension, Obstacle, Overdue, Reading, Standing},
     error::LimitError,
+    identity::Identity,
     memory::MemoryLimiter,
     opening::{Figures, Opening, RunningCall},
     policy::{Ask, MAX_EXACT, Policy},
@@ -241,12 +244,21 @@ impl Limiter {
     /// # Errors
     /// Any [`LimitError`].
     pub async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
+        self.look(None, policies).await
+    }
+
+    /// How the policies stand for somebody, or what became of the identity. Takes nothing and writes nothing. Without
+    /// policies it only checks the identity.
+    ///
+    /// # Errors
+    /// Any [`LimitError`].
+    pub async fn look(&self, identity: Option<Identity<'_>>, policies: &[Policy]) -> Result<Reading, LimitError> {
         policy::check_policies(policies)?;
         match self {
-            Self::Redis(redis) => redis.peek(policies).await,
+            Self::Redis(redis) => redis.look(identity, policies).await,
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => sqlite.peek(policies).await,
-            Self::Memory(memory) => memory.peek(policies),
+            Self::Sqlite(sqlite) => sqlite.look(identity, policies).await,
+            Self::Memory(memory) => Ok(memory.look(identity, policies)),
         }
     }
 }

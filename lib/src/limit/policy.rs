@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::LimitError;
+use super::{Identity, LimitError};
 use crate::ids::CallId;
 
 /// The largest number that Redis scripts count exactly (2^53 - 1): about nine million dollars in nanodollars.
@@ -92,6 +92,8 @@ impl Policy {
 pub struct Ask<'a> {
     /// The call; asking twice takes once.
     pub call_id: &'a CallId,
+    /// Who asks, unless nobody is signed in: checked before anything is taken.
+    pub identity: Option<Identity<'a>>,
     /// All policies that the call must fit.
     pub policies: &'a [Policy],
     /// The most that the call can cost, held in every budget, in nanodollars.
@@ -180,7 +182,9 @@ mod tests {
     fn what_cannot_be_counted_exactly_is_refused() {
         let call_id = CallId::new();
         let ask = |policies: &[Policy], hold_nanousd, hold_ttl_ms| {
-            Ask { call_id: &call_id, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms }.check().is_ok()
+            Ask { call_id: &call_id, identity: None, policies, hold_nanousd, slot_ttl_ms: hold_ttl_ms, hold_ttl_ms }
+                .check()
+                .is_ok()
         };
         assert!(ask(&[budget(MAX_EXACT), window("a", 0, 1)], MAX_EXACT, 1));
         assert!(!ask(&[budget(MAX_EXACT + 1)], 1, 1));

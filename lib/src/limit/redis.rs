@@ -1,10 +1,11 @@
 //! The limiter in Redis: one script, one round trip per operation. Both kinds of Redis run the same text.
 
 use super::{
-    Ask, Clock, Decision, Extension, Figures, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy, Reading,
-    Standing,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy,
+    Reading, Standing,
     decision::Verdict,
-    scripts::{DROP, EXTEND, FIGURES, FORGET, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
+    identity::{Claim, Note, Refusal},
+    scripts::{DROP, EXTEND, FIGURES, FORGET, NOTE, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
 };
 use crate::{
     cache::{Arg, Cache, CacheError, Reply},
@@ -16,7 +17,7 @@ use crate::{
 /// Keys, after the cache's prefix; all of them expire by themselves:
 /// `limit:window:…`, `limit:in_flight:…` (sorted sets of call ids), `limit:budget:…` (hash of spent and held),
 /// `limit:holds:budget:…` (sorted set of holds), `limit:call:ID` (what became of a call), `limit:epoch` (when this
-/// Redis began to remember).
+/// Redis began to remember), `limit:identity:…` (plans in force, and what is over).
 #[derive(Clone, Debug)]
 pub struct RedisLimiter {
     cache: Cache,
@@ -29,6 +30,8 @@ impl RedisLimiter {
     }
 
     pub(super) async fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
+        let claim = ask.identity.map(|identity| identity.claim());
+        let [count, plan, issued] = identity_args(claim.as_ref());
         let args = [
             self.clock_arg(),
             Arg::from(ask.call_id.as_str()),
@@ -36,10 +39,16 @@ impl RedisLimiter {
             Arg::from(ask.slot_ttl_ms),
             Arg::from(ask.hold_ttl_ms),
             Arg::from(ask.hold_ttl_ms.saturating_add(MARKER_MS)),
+            count,
+            plan,
+            issued,
         ];
-        let (keys, args) = (self.keys(Some(ask.call_id), ask.policies), with(args, ask.policies));
-        let reply = self.cache.eval(&RESERVE, &keys, &args).await?;
+        let keys = self.keys_with(Some(ask.call_id), claim.as_ref(), ask.policies);
+        let reply = self.cache.eval(&RESERVE, &keys, &with(args, ask.policies)).await?;
         let list = reply.list()?;
+        if let Some(refusal) = refusal(list) {
+            return Ok(refusal.into());
+        }
         if let Some(obstacle) = obstacle(list)? {
             return Ok(Decision::Obstructed(obstacle));
         }
@@ -130,15 +139,33 @@ impl RedisLimiter {
         Ok(())
     }
 
-    pub(super) async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
-        let reply = self.cache.eval(&PEEK, &self.keys(None, policies), &with([self.clock_arg()], policies)).await?;
+    pub(super) async fn look(
+        &self,
+        identity: Option<Identity<'_>>,
+        policies: &[Policy],
+    ) -> Result<Reading, LimitError> {
+        let claim = identity.map(|identity| identity.claim());
+        let [count, plan, issued] = identity_args(claim.as_ref());
+        let args = with([self.clock_arg(), count, plan, issued], policies);
+        let reply = self.cache.eval(&PEEK, &self.keys_with(None, claim.as_ref(), policies), &args).await?;
         let list = reply.list()?;
+        if let Some(refusal) = refusal(list) {
+            return Ok(refusal.into());
+        }
         if let Some(obstacle) = obstacle(list)? {
             return Ok(Reading::Obstructed(obstacle));
         }
         let numbers = numbers(list, 1 + 2 * policies.len())?;
         let parts = policies.iter().zip(numbers[1..].chunks_exact(2));
         Ok(Reading::Standings(parts.map(|(policy, part)| Standing::new(policy, part[0], wait(part[1]))).collect()))
+    }
+
+    pub(super) async fn note(&self, note: &Note) -> Result<(), LimitError> {
+        let keys = [format!("{}limit:{}", self.cache.prefix(), note.key)];
+        let later = if note.keeps_later { "later" } else { "" };
+        let args = [Arg::from(note.value.as_str()), Arg::from(note.ttl_ms), Arg::from(later)];
+        self.cache.eval(&NOTE, &keys, &args).await?;
+        Ok(())
     }
 
     pub(super) async fn now_ms(&self) -> Result<i64, LimitError> {
@@ -161,10 +188,18 @@ impl RedisLimiter {
     }
 
     fn keys(&self, call_id: Option<&CallId>, policies: &[Policy]) -> Vec<String> {
+        self.keys_with(call_id, None, policies)
+    }
+
+    fn keys_with(&self, call_id: Option<&CallId>, claim: Option<&Claim>, policies: &[Policy]) -> Vec<String> {
         let prefix = self.cache.prefix();
-        let mut keys = Vec::with_capacity(2 + 2 * policies.len());
+        let mut keys = Vec::with_capacity(5 + 2 * policies.len());
         keys.push(self.epoch_key());
         keys.extend(call_id.map(|id| format!("{prefix}limit:call:{id}")));
+        if let Some(claim) = claim {
+            let notes = [Some(&claim.plan_key), Some(&claim.before_key), claim.session_key.as_ref()];
+            keys.extend(notes.into_iter().flatten().map(|key| format!("{prefix}limit:{key}")));
+        }
         for policy in policies {
             let account = policy.account();
             if matches!(policy, Policy::Budget { .. }) {
@@ -189,6 +224,24 @@ fn with<const N: usize>(args: [Arg; N], policies: &[Policy]) -> Vec<Arg> {
         all.extend([Arg::from(kind), Arg::from(policy.limit()), span, Arg::from(start)]);
     }
     all
+}
+
+/// How many keys the identity has, its plan, and when its token was made.
+fn identity_args(claim: Option<&Claim>) -> [Arg; 3] {
+    let Some(claim) = claim else { return [Arg::from(0_i64), Arg::from(""), Arg::from(0_i64)] };
+    let keys = if claim.session_key.is_some() { 3_i64 } else { 2 };
+    [Arg::from(keys), Arg::from(claim.plan.as_str()), Arg::from(claim.issued_ms)]
+}
+
+/// What a script says of the identity instead of an answer.
+fn refusal(list: &[Reply]) -> Option<Refusal> {
+    match list {
+        [Reply::Int(-3)] => Some(Refusal::Revoked),
+        [Reply::Int(-4), Reply::Text(plan)] => {
+            Some(Refusal::PlanChanged { plan: String::from_utf8_lossy(plan).into_owned() })
+        }
+        _ => None,
+    }
 }
 
 fn numbers(list: &[Reply], count: usize) -> Result<Vec<i64>, CacheError> {

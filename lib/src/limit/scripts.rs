@@ -1,15 +1,15 @@
-//! The Lua scripts. Each is `lua/policies.lua` and its own file, one after the other.
+//! The Lua scripts. Each is what it shares with others, such as `lua/policies.lua`, and its own file.
 
 use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/reserve.lua")),
-    sha1: "d9d4e42af0f6c1c2b96d58d48f984927e009e957",
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
+    sha1: "c668a658e892b4470c447493be1a4ecf8a1c09ce",
 };
 
 pub(super) static PEEK: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/peek.lua")),
-    sha1: "3febfa902811118ba06d8110a492dfe45854ae85",
+    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
+    sha1: "f86e69b6f3b06b43b0a4caea331c5c9b68d3de1c",
 };
 
 pub(super) static SETTLE: Script = Script {
@@ -47,11 +47,15 @@ pub(super) static DROP: Script = Script {
     sha1: "84878c4906b8bcde7bbfd2e988cc8a13bc2b254a",
 };
 
+/// What is noted about an identity; it needs no policies.
+pub(super) static NOTE: Script =
+    Script { text: include_str!("lua/note.lua"), sha1: "d71c85da760a0562e4b885680d9375d41b133f47" };
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [&Script; 9] = [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET, &FIGURES, &DROP];
+    const ALL: [&Script; 10] = [&RESERVE, &PEEK, &SETTLE, &RELEASE, &EXTEND, &OPEN, &FORGET, &FIGURES, &DROP, &NOTE];
 
     #[test]
     fn every_script_has_its_own_hash() {

@@ -91,7 +91,7 @@ async fn answer(
     head: http::request::Parts,
     body: Result<Bytes, Error>,
 ) -> Response {
-    let state = RequestState::new(route.name, &head.method, platform);
+    let state = RequestState::new(route.name, route.wire, &head.method, platform);
     let ctx = Ctx::new(state.clone(), config);
     // Work that begins with the request and ends with the body: it keeps the process until the last byte has left, on
     // every platform. A process that is told to stop while it asks for room must not leave before it has used it.
@@ -157,6 +157,11 @@ fn allow(route: &Route) -> HeaderValue {
     let mut methods: Vec<_> = route.methods.iter().map(Method::as_str).collect();
     methods.push("OPTIONS");
     HeaderValue::from_str(&methods.join(", ")).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
+}
+
+/// The refusal of a path that a function is sent but does not serve.
+pub fn not_found() -> Error {
+    Error::new(Code::NotFound, "There is nothing at this path.")
 }
 
 /// The refusal of a body that is larger than the route takes.

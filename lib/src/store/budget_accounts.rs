@@ -83,6 +83,7 @@ impl Store {
             Self::Postgres(_) => Some(Statement::new(sql, [])),
             #[cfg(sqlite)]
             Self::Sqlite(_) => None,
+            Self::Guarded(pair) => pair.0.epoch_lock(sql),
         }
     }
 

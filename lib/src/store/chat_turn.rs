@@ -1,6 +1,9 @@
 //! The write-ahead of a chat call: conversation, turn, ledger row, and the history back, in one round trip.
 
-use super::{Constraint, NewCall, Row, Statement, Store, StoreError, Value, calls};
+use super::{
+    Constraint, NewCall, Row, Statement, Store, StoreError, Value, calls,
+    turn_sql::{APPEND, APPEND_RESULTS, HISTORY, LEDGER, OPEN, SEED, SUPERSEDE, SUPERSEDE_LAST_ANSWER, TOUCH},
+};
 
 /// What a call does to its conversation.
 #[derive(Clone, Debug)]
@@ -13,7 +16,9 @@ pub struct ChatTurn<'a> {
     pub seed: &'a [SeedMessage],
     /// The turn.
     pub turn: Turn<'a>,
-    /// Most bytes of history that come back: the newest messages that fit.
+    /// Most prompt tokens of the history that comes back: the newest messages that fit. A token has a byte at least.
+    pub history_tokens_max: i64,
+    /// Most bytes of it, files included.
     pub history_bytes_max: i64,
 }
 
@@ -28,6 +33,8 @@ pub struct SeedMessage {
     pub role: &'static str,
     /// Content blocks as JSON.
     pub content: String,
+    /// Most prompt tokens, where the content's bytes do not bound them.
+    pub tokens_bound: Option<i64>,
 }
 
 /// The turn itself.
@@ -43,6 +50,14 @@ pub enum Turn<'a> {
         /// The id that is replaced: the client's or ours.
         target: &'a str,
         /// The message in its place.
+        message: &'a SeedMessage,
+    },
+    /// The results of the tools that the last answer calls are appended. Where they are already there, they are
+    /// answered again.
+    Results {
+        /// The answer, as the client knows it; the last one if none is named.
+        answer: Option<&'a str>,
+        /// The results; its client id is theirs.
         message: &'a SeedMessage,
     },
     /// An answer is made again.
@@ -61,6 +76,8 @@ pub struct StoredMessage {
     pub role: String,
     /// Content blocks as JSON.
     pub content: String,
+    /// The answer that this continues, as the client knows it.
+    pub answer_id: Option<String>,
 }
 
 /// How it went.
@@ -77,50 +94,6 @@ pub enum Begun {
     /// Nothing was written; the call has to be admitted again.
     Outdated,
 }
-
-/// Locks the conversation's row: turns of one conversation come one after another.
-const OPEN: &str = "insert into conversations (owner, id, title, created_ms, updated_ms) values ($1, $2, $3, $4, $4) \
-    on conflict (owner, id) do update set updated_ms = excluded.updated_ms";
-const TOUCH: &str = "update conversations set updated_ms = $3 where owner = $1 and id = $2";
-
-/// Taken over only while the conversation holds nothing but messages of this very call.
-const SEED: &str = "insert into messages (id, owner, conversation_id, position, role, content, client_id, call_id, created_ms) \
-    select $3, $1, $2, (select coalesce(max(position), 0) + 1 from messages where owner = $1 and conversation_id = $2), \
-    $4, $5, $6, $7, $8 \
-    where not exists (select 1 from messages where owner = $1 and conversation_id = $2 and call_id <> $7)";
-
-const APPEND: &str = "insert into messages (id, owner, conversation_id, position, role, content, client_id, call_id, created_ms) \
-    select $3, $1, $2, (select coalesce(max(position), 0) + 1 from messages where owner = $1 and conversation_id = $2), \
-    $4, $5, $6, $7, $8 \
-    where not exists (select 1 from messages where owner = $1 and conversation_id = $2 and client_id = $6 \
-        and superseded_by is null)";
-
-/// `$4` is what is added to the position of the target where it is the caller's own message: 0 replaces it, 1 keeps it.
-const SUPERSEDE: &str = "update messages set superseded_by = $5 where owner = $1 and conversation_id = $2 \
-    and superseded_by is null and position >= (select position + case when role = 'user' then $4 else 0 end from messages \
-        where owner = $1 and conversation_id = $2 and superseded_by is null and (client_id = $3 or id = $3) \
-        order by position desc limit 1)";
-const SUPERSEDE_LAST_ANSWER: &str = "update messages set superseded_by = $3 where owner = $1 and conversation_id = $2 \
-    and superseded_by is null and role = 'assistant' and position = (select max(position) from messages \
-        where owner = $1 and conversation_id = $2 and superseded_by is null)";
-
-/// The row's state is null, which the table refuses, unless the conversation now ends with the caller's message, that
-/// message is not longer than what may be sent (`$15`), the turn found what it refers to (`$14`), and the limiter's
-/// memory that admitted the call is still the newest (`$13`). The refusal undoes the whole transaction.
-const LEDGER: &str = "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, \
-    ceiling_nanousd, hold, created_ms, subject, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
-    cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-    (select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13) and 'user' = (select case when octet_length(content) <= $15 then role end from messages \
-        where owner = $2 and conversation_id = $5 and superseded_by is null order by position desc limit 1) \
-     and ($14 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
-        and (superseded_by = $1 or (superseded_by is null and (client_id = $14 or id = $14)))))), \
-    0, 0, 0, 0, 0, 0, 0, 0)";
-
-const HISTORY: &str = "select id, role, content from (select id, role, content, position, \
-    sum(octet_length(content)) over (order by position desc) as bytes from messages \
-    where owner = $1 and conversation_id = $2 and superseded_by is null) newest \
-    where bytes <= $3 order by position";
 
 impl Store {
     /// Applies a turn, writes the ledger row in state `reserved`, and reads the history: one round trip.
@@ -142,12 +115,13 @@ impl Store {
                     client_id,
                     call.id.into(),
                     call.created_ms.into(),
+                    message.tokens_bound.into(),
                 ],
             )
         };
         let mut statements: Vec<_> = self.share_epoch().into_iter().collect();
         statements.push(match turn.turn {
-            Turn::Regenerate { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
+            Turn::Regenerate { .. } | Turn::Results { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
         });
         statements.extend(turn.seed.iter().map(|message| add(SEED, message)));
@@ -164,6 +138,14 @@ impl Store {
                 statements.push(add(APPEND, message));
                 target
             }
+            Turn::Results { answer, message } => {
+                let id = message.client_id.as_deref().unwrap_or(&message.id);
+                statements.push(supersede(id, 1));
+                let mut results = add(APPEND_RESULTS, message);
+                results.params.push(answer.unwrap_or_default().into());
+                statements.push(results);
+                id
+            }
             Turn::Regenerate { target: Some(target) } => {
                 statements.push(supersede(target, 1));
                 target
@@ -173,9 +155,9 @@ impl Store {
                 ""
             }
         };
-        let ledger = [calls::params(call), vec![target.into(), turn.history_bytes_max.into()]].concat();
+        let ledger = [calls::params(call), vec![target.into(), turn.history_tokens_max.into()]].concat();
         statements.push(Statement { sql: LEDGER, params: ledger });
-        statements.push(at_turn(HISTORY, vec![turn.history_bytes_max.into()]));
+        statements.push(at_turn(HISTORY, vec![turn.history_tokens_max.into(), turn.history_bytes_max.into()]));
         match self.atomic(statements).await {
             Ok(mut rows) => {
                 let history = rows.pop().unwrap_or_default();
@@ -191,5 +173,5 @@ impl Store {
 }
 
 fn stored(row: &Row) -> Result<StoredMessage, StoreError> {
-    Ok(StoredMessage { id: row.text(0)?, role: row.text(1)?, content: row.text(2)? })
+    Ok(StoredMessage { id: row.text(0)?, role: row.text(1)?, content: row.text(2)?, answer_id: row.text_opt(3)? })
 }

@@ -11,6 +11,8 @@ pub enum Constraint {
     Unique,
     /// A value that must be there is not: how statements of one transaction say that their condition fails.
     NotNull,
+    /// A condition on a row.
+    Check,
     /// Another one.
     Other,
 }
@@ -26,6 +28,8 @@ pub enum StoreError {
     Unknown(String),
     /// A constraint refused the row.
     Refused(Constraint),
+    /// The session or key that the work was for has ended, or the plan in force is another one: nothing was done.
+    Ended,
     /// A fault of ours.
     Failed(String),
 }
@@ -37,6 +41,7 @@ impl fmt::Display for StoreError {
             Self::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
             Self::Unknown(why) => write!(f, "the store did not say whether it was done: {why}"),
             Self::Refused(constraint) => write!(f, "a {constraint:?} constraint refused the row"),
+            Self::Ended => f.write_str("the caller's session or key has ended"),
             Self::Failed(why) => write!(f, "the store failed: {why}"),
         }
     }
@@ -53,6 +58,9 @@ impl From<StoreError> for Error {
             )
             .retry_after_s(2)
             .log(error),
+            StoreError::Ended => {
+                Self::new(Code::SessionRevoked, "This session or key has ended. Sign in again.").log(error)
+            }
             error => Self::internal(error),
         }
     }

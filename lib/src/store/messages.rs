@@ -17,6 +17,8 @@ pub struct Message {
     pub content: String,
     /// When it was written.
     pub created_ms: i64,
+    /// The answer that it continues, as the client knows it.
+    pub answer_id: Option<String>,
 }
 
 impl Store {
@@ -33,7 +35,7 @@ impl Store {
     ) -> Result<Vec<Message>, StoreError> {
         let rows = self
             .rows(Statement::new(
-                "select id, client_id, position, role, content, created_ms from messages \
+                "select id, client_id, position, role, content, created_ms, answer_id from messages \
                  where owner = $1 and conversation_id = $2 and position > $3 and superseded_by is null \
                  order by position limit $4",
                 [owner.into(), conversation_id.into(), after_position.into(), i64::from(limit).into()],
@@ -51,5 +53,6 @@ fn message(row: &Row) -> Result<Message, StoreError> {
         role: row.text(3)?,
         content: row.text(4)?,
         created_ms: row.int(5)?,
+        answer_id: row.text_opt(6)?,
     })
 }

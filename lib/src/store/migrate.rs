@@ -4,7 +4,10 @@ use super::{Statement, Store, StoreError};
 
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_conversations_and_ledger", include_str!("migrations/0001_conversations_and_ledger.sql")),
+    ("0002_accounts", include_str!("migrations/0002_accounts.sql")),
+    ("0003_billing", include_str!("migrations/0003_billing.sql")),
     ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
+    ("0005_files_and_tool_results", include_str!("migrations/0005_files_and_tool_results.sql")),
 ];
 
 /// Any number that nothing else locks: it keeps two migrating processes apart.
@@ -53,5 +56,6 @@ async fn apply(store: &Store, name: &str, sql: &str) -> Result<(), StoreError> {
             }
             done
         }
+        Store::Guarded(pair) => Box::pin(apply(&pair.0, name, sql)).await,
     }
 }

@@ -2,33 +2,48 @@
 //!
 //! Repositories take the owner first, so that no query can forget whose rows it may see.
 
+mod api_keys;
+mod billing;
+mod billing_readings;
 mod budget_accounts;
 mod calls;
 mod chat_turn;
 mod conversations;
 mod error;
+mod export;
+mod guard;
 mod ledger_rows;
 mod ledger_sums;
 mod messages;
 mod migrate;
 mod postgres;
+mod sessions;
 mod settlement;
 #[cfg(sqlite)]
 mod sqlite;
+mod turn_sql;
 mod usage_sums;
+mod users;
 mod value;
 
+pub use api_keys::{KEYS_MAX, StoredKey};
+pub use billing::BillingAccount;
+pub use billing_readings::{BillingReading, DueCheck, PlanInForce, TakenEvent, Ticket};
 pub use budget_accounts::{BudgetAccount, Scope};
 pub use calls::NewCall;
 pub use chat_turn::{Begun, ChatTurn, SeedMessage, StoredMessage, Turn};
 pub use conversations::{Conversation, Cursor};
 pub use error::{Constraint, StoreError};
+pub use export::Kept;
+pub use guard::{Guard, Shown};
 pub use ledger_rows::LedgerRow;
 pub use ledger_sums::LedgerSum;
 pub use messages::Message;
 pub use postgres::{PostgresOptions, PostgresStore};
+pub use sessions::{NewSession, Rotated, Rotation, Session, Which};
 pub use settlement::{AssistantMessage, Settlement};
 pub use usage_sums::{DayUsage, UsageSum};
+pub use users::{NewUser, Profile, User, UserChange};
 pub use value::{Row, Statement, Value};
 
 /// Conversations, messages and the ledger. Cheap to clone; opens nothing before its first use.
@@ -39,6 +54,8 @@ pub enum Store {
     /// One SQLite file, in development.
     #[cfg(sqlite)]
     Sqlite(crate::sqlite::Sqlite),
+    /// Another one, for a caller whose session or key must still count whenever something runs.
+    Guarded(Box<(Store, Guard)>),
 }
 
 impl Store {
@@ -59,6 +76,10 @@ impl Store {
             Self::Postgres(store) => store.rows(&statement).await,
             #[cfg(sqlite)]
             Self::Sqlite(db) => sqlite::rows(db, statement).await,
+            Self::Guarded(pair) => {
+                let rows = guard::run(&pair.0, &pair.1, vec![statement]).await?;
+                Ok(rows.into_iter().next().unwrap_or_default())
+            }
         }
     }
 
@@ -72,6 +93,7 @@ impl Store {
             Self::Postgres(store) => store.atomic(&statements).await,
             #[cfg(sqlite)]
             Self::Sqlite(db) => sqlite::atomic(db, statements).await,
+            Self::Guarded(pair) => guard::run(&pair.0, &pair.1, statements).await,
         }
     }
 
@@ -89,6 +111,7 @@ impl Store {
             Self::Postgres(store) => store.warm().await,
             #[cfg(sqlite)]
             Self::Sqlite(_) => {}
+            Self::Guarded(pair) => Box::pin(pair.0.warm()).await,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Default for PostgresOptions {
 /// A Postgres pool that opens nothing before it is used.
 #[derive(Clone)]
 pub struct PostgresStore {
-    config: Box<tokio_postgres::Config>,
+    config: Arc<tokio_postgres::Config>,
     options: PostgresOptions,
     pool: Arc<OnceLock<Pool>>,
     used_ms: Arc<AtomicI64>,
@@ -61,7 +61,7 @@ impl PostgresStore {
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("purser");
         Ok(Self {
-            config: Box::new(config),
+            config: Arc::new(config),
             options,
             pool: Arc::default(),
             used_ms: Arc::new(AtomicI64::new(i64::MAX)),
@@ -190,6 +190,7 @@ impl Attempt {
         let told = match error.code() {
             Some(code) if *code == SqlState::UNIQUE_VIOLATION => StoreError::Refused(Constraint::Unique),
             Some(code) if *code == SqlState::NOT_NULL_VIOLATION => StoreError::Refused(Constraint::NotNull),
+            Some(code) if *code == SqlState::CHECK_VIOLATION => StoreError::Refused(Constraint::Check),
             Some(code) if code.code().starts_with("23") => StoreError::Refused(Constraint::Other),
             // Shutting down, starting up, out of connections or of memory: it may be there again in a moment.
             Some(code) if ["57", "53", "08"].iter().any(|class| code.code().starts_with(class)) => {

@@ -51,9 +51,9 @@ pub struct AssistantMessage {
 
 const LOCK_CONVERSATION: &str = "update conversations set updated_ms = $3 where owner = $1 and id = $2";
 
-const APPEND_ANSWER: &str = "insert into messages (id, owner, conversation_id, position, role, content, call_id, superseded_by, created_ms) \
+const APPEND_ANSWER: &str = "insert into messages (id, owner, conversation_id, position, role, content, call_id, superseded_by, created_ms, answer_id) \
     select $3, $1, $2, (select coalesce(max(position), 0) + 1 from messages where owner = $1 and conversation_id = $2), \
-    'assistant', $4, $5, answered.superseded_by, $7 \
+    'assistant', $4, $5, answered.superseded_by, $7, answered.answer_id \
     from messages answered where answered.owner = $1 and answered.conversation_id = $2 and answered.id = $6 \
     and exists (select 1 from calls where id = $5 and owner = $1 and state = 'reserved') \
     on conflict (id) do nothing";

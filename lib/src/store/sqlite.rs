@@ -68,6 +68,7 @@ fn told(error: rusqlite::Error) -> StoreError {
             StoreError::Refused(match failure.extended_code {
                 ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Constraint::Unique,
                 ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::NotNull,
+                ffi::SQLITE_CONSTRAINT_CHECK => Constraint::Check,
                 _ => Constraint::Other,
             })
         }

@@ -1,8 +1,14 @@
-// Anthropic's own SDK, with nothing changed but its base URL and its key.
+// Anthropic's own SDK, the package that SDK names, with nothing changed but its base URL and its key.
 import assert from "node:assert/strict";
-import Anthropic from "@anthropic-ai/sdk";
+import { z } from "zod";
 
-const { BASE_URL, TOKEN, FREE_TOKEN } = process.env;
+const { BASE_URL, CLAUDE_URL, TOKEN, FREE_TOKEN, SDK } = process.env;
+const { default: Anthropic } = await import(SDK);
+const { zodOutputFormat } = await import(`${SDK}/helpers/zod`);
+const { betaZodTool } = await import(`${SDK}/helpers/beta/zod`);
+// What the stand-in for Claude is to do with coming calls.
+const next = (...directives) =>
+  directives.reduce((before, body) => before.then(() => fetch(`${CLAUDE_URL}/_standin/next`, { method: "POST", body })), Promise.resolve());
 const client = new Anthropic({ baseURL: `${BASE_URL}/api`, apiKey: TOKEN, maxRetries: 0 });
 const ask = (content, more = {}) => ({ model: "claude-haiku-5-5", max_tokens: 200, messages: [{ role: "user", content }], ...more });
 
@@ -40,6 +46,54 @@ const answered = await client.messages.create({
 assert.equal(answered.stop_reason, "end_turn");
 console.log("tools");
 
+const runnable = (name, answer) =>
+  betaZodTool({ name, description: name, inputSchema: z.object({ city: z.string() }), run: ({ city }) => `${answer} in ${city}` });
+await next('tool=weather tool_input="{\\"city\\": \\"Bern\\"}"', 'tool=time tool_input="{\\"city\\": \\"Bern\\"}"', "");
+const run = client.beta.messages.toolRunner({ ...ask("Weather and time?"), tools: [runnable("weather", "sunny"), runnable("time", "noon")] });
+const ran = await run;
+assert.match(ran.content[0].text, /noon in Bern/);
+assert.equal(run.params.messages.filter((message) => message.role === "user").length, 3);
+console.log("tool runner");
+
+const Person = z.object({ name: z.string(), age: z.number() });
+const parsed = await client.messages.parse({
+  ...ask('[[standin: text="{\\"name\\":\\"Ann\\",\\"age\\":7}"]]'),
+  output_config: { format: zodOutputFormat(Person) },
+});
+assert.deepEqual(parsed.parsed_output, { name: "Ann", age: 7 });
+console.log("structured output");
+
+const data = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const picture = { type: "image", source: { type: "base64", media_type: "image/png", data } };
+const seen = await client.messages.create(ask([picture, { type: "text", text: "What is this?" }]));
+assert.equal(seen.stop_reason, "end_turn");
+console.log("image");
+
+const { max_tokens, ...prompt } = ask("How long am I?");
+assert.ok((await client.messages.countTokens(prompt)).input_tokens > 0);
+const models = [];
+for await (const model of client.models.list({ limit: 2 })) models.push(model);
+assert.ok(models.length > 4 && models.every((model) => model.display_name.startsWith("Claude ") && model.price.input_usd_per_mtok));
+assert.equal((await client.models.retrieve("claude-haiku-4-5")).id, "claude-haiku-4-5-20251001");
+console.log("count_tokens and models");
+
+const aborted = client.messages.stream(ask("[[standin: deltas=40 delta_ms=20]]"));
+await new Promise((done) => aborted.once("text", done));
+aborted.abort();
+await assert.rejects(aborted.done(), Anthropic.APIUserAbortError);
+console.log("abort");
+
+// Three times, because the backend itself tries three times before it passes an overload on.
+const patient = new Anthropic({ baseURL: `${BASE_URL}/api`, apiKey: TOKEN, maxRetries: 2 });
+const overload = "error=overloaded_error status=529";
+await next(overload, overload, overload, "");
+assert.equal((await patient.messages.create(ask("x"))).stop_reason, "end_turn");
+await next("error=rate_limit_error status=429 retry_after=5", "");
+const from = Date.now();
+assert.equal((await patient.messages.create(ask("x"))).stop_reason, "end_turn");
+assert.ok(Date.now() - from > 4_500, "the SDK waits as long as Claude said");
+console.log("retries");
+
 const fails = (promise, type, check = () => {}) =>
   promise.then(
     () => assert.fail(`expected ${type.name}`),
@@ -57,7 +111,14 @@ await fails(client.messages.create(ask("[[standin: error=overloaded_error status
   assert.equal(error.status, 529),
 );
 for (let call = 0; call < 10; call += 1) await free.messages.create(ask("x"));
-await fails(free.messages.create(ask("x")), Anthropic.RateLimitError, (error) =>
-  assert.ok(Number(error.headers.get("retry-after")) > 3500),
-);
+// With an hour to wait, the SDK is told not to wait by itself.
+const eager = new Anthropic({ baseURL: `${BASE_URL}/api`, apiKey: FREE_TOKEN, maxRetries: 2 });
+await fails(eager.messages.create(ask("x")), Anthropic.RateLimitError, (error) => {
+  assert.ok(Number(error.headers.get("retry-after")) > 3500);
+  assert.equal(error.headers.get("anthropic-ratelimit-requests-remaining"), "0");
+});
+await fails(client.messages.create(ask("x".repeat(4_600_000))), Anthropic.APIError, (error) => assert.equal(error.status, 413));
+await fails(client.messages.create(ask("[[standin: error=api_error status=500]]")), Anthropic.InternalServerError);
+const cut = client.messages.stream(ask("[[standin: cut_after=6]]"));
+await fails(cut.finalMessage(), Anthropic.APIError);
 console.log("errors");

@@ -1,7 +1,7 @@
 //! A call that the prover makes as a client.
 
 use purser::{
-    claude::input_tokens_bound,
+    claude::{ToolFacts, input_tokens_bound},
     cost::{self, InputBound},
 };
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ impl Errand {
         let body = self.body().to_string();
         let context_tokens = model.context_tokens.unwrap_or(1_000_000);
         let bound = InputBound {
-            input_tokens: input_tokens_bound(body.as_bytes(), false, context_tokens),
+            input_tokens: input_tokens_bound(body.as_bytes(), &ToolFacts::default(), context_tokens),
             geo_us: true,
             ..InputBound::default()
         };

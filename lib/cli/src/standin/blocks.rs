@@ -41,6 +41,12 @@ pub(super) fn drafts(ask: &Ask, block: &Block, index: usize, all: &mut Vec<Draft
                 all.push(Draft::delta(index, json!({ "type": "text_delta", "text": piece }), piece.len()));
             }
         }
+        Block::Cited(text) => {
+            all.push(Draft::delta(index, json!({ "type": "citations_delta", "citation": citation() }), 0));
+            for piece in pieces(text, ask.directives.say.deltas) {
+                all.push(Draft::delta(index, json!({ "type": "text_delta", "text": piece }), piece.len()));
+            }
+        }
         Block::ToolUse { input, .. } => input_drafts(index, &input.to_string(), all),
         Block::Search { id, query } => {
             input_drafts(index, &search_input(query).to_string(), all);
@@ -77,9 +83,13 @@ fn stop(index: usize) -> Value {
 /// A block as it begins: without what its deltas bring.
 fn opening(block: &Block) -> Value {
     let mut whole = whole(block).into_iter().next().unwrap_or_default();
-    for (field, nothing) in
-        [("text", json!("")), ("thinking", json!("")), ("signature", json!("")), ("input", json!({}))]
-    {
+    for (field, nothing) in [
+        ("text", json!("")),
+        ("thinking", json!("")),
+        ("signature", json!("")),
+        ("input", json!({})),
+        ("citations", json!([])),
+    ] {
         if whole.get(field).is_some() {
             whole[field] = nothing;
         }
@@ -102,6 +112,17 @@ fn search_result(id: &str) -> Value {
     })
 }
 
+/// Where a text has it from: the page that every search finds.
+fn citation() -> Value {
+    json!({
+        "type": "web_search_result_location",
+        "url": "https://example.com/",
+        "title": "A page that does not exist",
+        "encrypted_index": "c3RhbmQtaW4=",
+        "cited_text": "Nothing",
+    })
+}
+
 /// Cuts a text into so many pieces, or after every word.
 fn pieces(text: &str, count: Option<usize>) -> Vec<&str> {
     let Some(count) = count.filter(|count| *count > 0) else { return text.split_inclusive(' ').collect() };
@@ -121,7 +142,8 @@ pub(super) fn whole(block: &Block) -> Vec<Value> {
         Block::Thinking { words, signature } => {
             vec![json!({ "type": "thinking", "thinking": words, "signature": signature })]
         }
-        Block::Text(text) => vec![json!({ "type": "text", "text": text, "citations": null })],
+        Block::Text(text) => vec![json!({ "type": "text", "text": text })],
+        Block::Cited(text) => vec![json!({ "type": "text", "text": text, "citations": [citation()] })],
         Block::ToolUse { id, name, input } => {
             vec![json!({ "type": "tool_use", "id": id, "name": name, "input": input })]
         }

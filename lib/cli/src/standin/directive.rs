@@ -16,6 +16,7 @@
 //! | `message_deltas=2` | an earlier `message_delta` with the usage up to then |
 //! | `text="…"` | the reply's words |
 //! | `deltas=N` | the text comes in N pieces |
+//! | `cite` | the text cites a page |
 //! | `thinking` | a thinking block with a signature, also where thinking was not asked for |
 //! | `tool` or `tool=NAME` | a call of the first or that tool; `tool_input="{…}"` is its input |
 //! | `web_search=N` | N server-side searches; the input grows by 1,000 tokens each while it runs |
@@ -75,6 +76,7 @@ pub(crate) struct Say {
     pub(crate) text: Option<String>,
     pub(crate) deltas: Option<usize>,
     pub(crate) thinking: bool,
+    pub(crate) cite: bool,
     /// `Some("")` for the first tool.
     pub(crate) tool: Option<String>,
     pub(crate) tool_input: Option<String>,
@@ -168,6 +170,7 @@ impl Directives {
             "text" => self.say.text = word(),
             "deltas" => self.say.deltas = Some(number(name, value)?),
             "thinking" => self.say.thinking = true,
+            "cite" => self.say.cite = true,
             "tool" => self.say.tool = word(),
             "tool_input" => self.say.tool_input = word(),
             "refusal" => self.say.refusal = word(),

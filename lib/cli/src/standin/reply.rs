@@ -7,10 +7,22 @@ use super::{prompt::tokens, request::Ask};
 /// One block of an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Block {
-    Thinking { words: String, signature: String },
+    Thinking {
+        words: String,
+        signature: String,
+    },
     Text(String),
-    ToolUse { id: String, name: String, input: Value },
-    Search { id: String, query: String },
+    /// Text with a citation.
+    Cited(String),
+    ToolUse {
+        id: String,
+        name: String,
+        input: Value,
+    },
+    Search {
+        id: String,
+        query: String,
+    },
     Unknown,
 }
 
@@ -49,6 +61,7 @@ impl Reply {
                 blocks.push(Block::Text("I am a stand-in for Claude, and I call a tool.".to_owned()));
                 blocks.push(tool_use(ask, tool, id));
             }
+            None if say.cite => blocks.push(Block::Cited(words(ask))),
             None => blocks.push(Block::Text(words(ask))),
         }
         let mut reply = Self { blocks, stop_reason: stop_reason.to_owned(), stop_details: Value::Null };
@@ -83,7 +96,7 @@ impl Reply {
                 continue;
             }
             let keep = match &mut self.blocks[index] {
-                Block::Text(text) | Block::Thinking { words: text, .. } if left > 0 => {
+                Block::Text(text) | Block::Cited(text) | Block::Thinking { words: text, .. } if left > 0 => {
                     text.truncate(text.floor_char_boundary(left));
                     true
                 }
@@ -117,7 +130,7 @@ impl Block {
     fn bytes(&self) -> usize {
         match self {
             Self::Thinking { words, .. } => words.len(),
-            Self::Text(text) => text.len(),
+            Self::Text(text) | Self::Cited(text) => text.len(),
             Self::ToolUse { input, .. } => input.to_string().len(),
             Self::Search { query, .. } => search_input(query).to_string().len(),
             Self::Unknown => 0,

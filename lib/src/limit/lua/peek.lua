@@ -1,10 +1,15 @@
 -- How the policies stand. Writes nothing.
 --
--- KEYS  the epoch, then the policies' keys   ARGV[2] onwards the policies
--- Answer: 1, then per policy: remaining, and ms until there is more (-1 for never). Or an obstacle.
+-- KEYS[2] onwards the identity's keys, then the policies'   ARGV[2] the identity (three), then the policies
+-- Answer: 1, then per policy: remaining, and ms until there is more (-1 for never). Or an obstacle, or the identity's
+-- refusal.
 
 local now = now_ms()
-local all = policies(2, 2)
+local identity_keys, refusal = identity(2, 2)
+if refusal then
+  return refusal
+end
+local all = policies(2 + identity_keys, 5)
 for _, policy in ipairs(all) do
   read(policy, now)
 end

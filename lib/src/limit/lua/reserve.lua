@@ -1,18 +1,22 @@
 -- Takes a place in every policy, or in none.
 --
--- KEYS[2]  the call's marker, then the policies' keys
+-- KEYS[2]  the call's marker, then the identity's keys, then the policies'
 -- ARGV[2]  call id   ARGV[3] hold   ARGV[4] ms a slot lives   ARGV[5] ms a hold lives   ARGV[6] ms the marker lives
--- then the policies
+-- then the identity (three), then the policies
 -- Answer: 1 or 0 (admitted or refused), the time, the epoch, then per policy: remaining, reset, wait; then the
--- holds that outlived a slot. Or an obstacle.
+-- holds that outlived a slot. Or an obstacle, or the identity's refusal. A call that has been admitted stays so.
 --   reset: ms until there is more, -1 for never   wait: -2 where it fits, else ms until it would, -1 for never
 
 local call_id, hold = ARGV[2], tonumber(ARGV[3])
 local slot_ttl, hold_ttl = tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()
 local began = epoch(now, true)
-local all = policies(3, 7)
 local known = redis.call('GET', KEYS[2])
+local identity_keys, refusal = identity(3, 7)
+if refusal and not known then
+  return refusal
+end
+local all = policies(3 + identity_keys, 10)
 
 local function unit(policy)
   -- A budget with nothing left admits nothing, not even what is free.

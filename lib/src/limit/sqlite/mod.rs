@@ -1,5 +1,6 @@
 //! The limiter in a SQLite file that the processes of one machine share: `vercel dev` starts one per request.
 
+mod identities;
 mod rows;
 
 use std::{
@@ -9,13 +10,15 @@ use std::{
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
+use self::identities::{note, refusal};
 use self::rows::{
     begin_epoch, drop_accounts, epoch, give_back, insert, load, make_tables, marker, open_account, remember, sweep,
 };
 use super::{
-    Ask, Clock, Decision, Extension, Figures, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
     algebra::{self, Account, Call},
     decision::Verdict,
+    identity::{Claim, Note},
 };
 use crate::{ids::CallId, sqlite::Sqlite};
 
@@ -35,7 +38,7 @@ impl SqliteLimiter {
 
     pub(super) async fn reserve(&self, ask: &Ask<'_>) -> Result<Decision, LimitError> {
         let ask = OwnedAsk::from(ask);
-        self.write(move |tx, now| reserve(tx, &ask.borrow(), now)).await
+        self.write(move |tx, now| reserve(tx, &ask.borrow(), ask.claim.as_ref(), now)).await
     }
 
     pub(super) async fn extend(&self, ask: &Ask<'_>) -> Result<Extension, LimitError> {
@@ -80,13 +83,24 @@ impl SqliteLimiter {
         self.write(move |tx, now| drop_accounts(tx, &budgets, now)).await
     }
 
-    pub(super) async fn peek(&self, policies: &[Policy]) -> Result<Reading, LimitError> {
-        let policies = policies.to_vec();
+    pub(super) async fn note(&self, new: Note) -> Result<(), LimitError> {
+        self.write(move |tx, now| note(tx, new, now)).await
+    }
+
+    pub(super) async fn look(
+        &self,
+        identity: Option<Identity<'_>>,
+        policies: &[Policy],
+    ) -> Result<Reading, LimitError> {
+        let (policies, claim) = (policies.to_vec(), identity.map(|identity| identity.claim()));
         let (ready, clock) = (self.ready.clone(), self.clock.clone());
         let reading = self.db.run(move |connection| {
             make_tables(connection, &ready)?;
             let tx = connection.transaction()?;
             let now = clock.now_ms();
+            if let Some(refusal) = refusal(&tx, claim.as_ref(), now)? {
+                return Ok(refusal.into());
+            }
             let accounts = policies.iter().map(|policy| load(&tx, policy, now)).collect::<Result<Vec<_>, _>>()?;
             let epoch_ms = epoch(&tx)?.unwrap_or(now);
             Ok(match algebra::obstacle(policies.iter().zip(&accounts), epoch_ms, Some(now)) {
@@ -124,10 +138,13 @@ impl std::fmt::Debug for SqliteLimiter {
     }
 }
 
-fn reserve(tx: &Transaction<'_>, ask: &Ask<'_>, now: i64) -> Result<Decision, rusqlite::Error> {
+fn reserve(tx: &Transaction<'_>, ask: &Ask<'_>, claim: Option<&Claim>, now: i64) -> Result<Decision, rusqlite::Error> {
     sweep(tx, now)?;
     let epoch_ms = begin_epoch(tx, now)?;
     let known = marker(tx, ask.call_id.as_str())?.is_some();
+    if let Some(refusal) = refusal(tx, claim.filter(|_| !known), now)? {
+        return Ok(refusal.into());
+    }
     let mut judged = Vec::with_capacity(ask.policies.len());
     for policy in ask.policies {
         let account = load(tx, policy, now)?;
@@ -244,6 +261,7 @@ fn release(tx: &Transaction<'_>, call_id: &CallId, policies: &[Policy]) -> Resul
 /// An ask that another thread can take.
 struct OwnedAsk {
     call_id: CallId,
+    claim: Option<Claim>,
     policies: Vec<Policy>,
     hold_nanousd: i64,
     slot_ttl_ms: u64,
@@ -254,6 +272,7 @@ impl From<&Ask<'_>> for OwnedAsk {
     fn from(ask: &Ask<'_>) -> Self {
         Self {
             call_id: ask.call_id.clone(),
+            claim: ask.identity.map(|identity| identity.claim()),
             policies: ask.policies.to_vec(),
             hold_nanousd: ask.hold_nanousd,
             slot_ttl_ms: ask.slot_ttl_ms,
@@ -266,6 +285,7 @@ impl OwnedAsk {
     fn borrow(&self) -> Ask<'_> {
         Ask {
             call_id: &self.call_id,
+            identity: None,
             policies: &self.policies,
             hold_nanousd: self.hold_nanousd,
             slot_ttl_ms: self.slot_ttl_ms,

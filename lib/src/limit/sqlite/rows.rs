@@ -28,6 +28,9 @@ const TABLES: &str = "
         call_id text primary key, held integer not null, cost integer, drop_at_ms integer not null
     ) without rowid;
     create index if not exists limit_markers_drop on limit_markers (drop_at_ms);
+    create table if not exists limit_identities (
+        note text primary key, value text not null, drop_at_ms integer not null
+    ) without rowid;
     create table if not exists limit_epoch (only_row integer primary key check (only_row = 1), epoch_ms integer not null);
 ";
 

@@ -112,6 +112,21 @@ impl<'a> Node<'a> {
         Ok(text.into_owned())
     }
 
+    /// A string's text, or any other value as the JSON that it is.
+    pub(super) fn words_of(&self) -> Result<String, Error> {
+        if self.raw.get().starts_with('"') { Ok(self.text()?.into_owned()) } else { Ok(self.raw.get().to_owned()) }
+    }
+
+    /// The JSON that this value is, if it is of a kind: `[`, `{`.
+    pub(super) fn passed(&self, kinds: &[char], wanted: &str) -> Result<String, Error> {
+        if self.raw.get().starts_with(kinds) { Ok(self.raw.get().to_owned()) } else { Err(self.unfit(wanted)) }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Result<bool, Error> {
+        serde_json::from_str(self.raw.get()).map_err(|_| self.unfit("true or false"))
+    }
+
     /// A whole number from 1 to `most`.
     pub(super) fn count(&self, most: u64) -> Result<u64, Error> {
         let number: Option<u64> = serde_json::from_str(self.raw.get()).ok();

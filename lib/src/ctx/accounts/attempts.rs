@@ -1,0 +1,85 @@
+//! How often somebody may try: counted before any password is hashed, by network and by account.
+
+use std::sync::OnceLock;
+
+use super::super::{
+    Ctx,
+    plan_in_force::{identity, plan_changed, revoked},
+};
+use crate::{
+    Code, Error,
+    auth::Caller,
+    books::unavailable,
+    config::plans::{AUTH_ATTEMPTS, AUTH_WINDOW_S},
+    http::{HeaderName, HeaderValue, Request},
+    ids::CallId,
+    limit::{Ask, Decision, LimitError, Limiter, Policy},
+};
+
+/// Attempts in the window while the limiter is away: every instance counts for itself, so each allows fewer.
+const DEGRADED_ATTEMPTS: u64 = 2;
+/// Networks and accounts that an instance counts for itself, at most.
+const DEGRADED_ACCOUNTS: usize = 20_000;
+
+impl Ctx {
+    /// Counts an attempt. One round trip takes it in both windows or in none; a success gives nothing back. `account`
+    /// is a pseudonym or an id; `caller`, where there is one, must not have signed out.
+    ///
+    /// # Errors
+    /// `limit_exceeded`, `session_revoked`.
+    pub(super) async fn attempt(&self, request: &Request, account: &str, caller: Option<&Caller>) -> Result<(), Error> {
+        let call_id = CallId::new();
+        let network = self.network(request);
+        let policies = |limit| {
+            [("auth-network", network.as_str()), ("auth-account", account)].map(|(name, subject)| Policy::Window {
+                name: name.to_owned(),
+                subject: subject.to_owned(),
+                limit,
+                window_ms: AUTH_WINDOW_S * 1_000,
+            })
+        };
+        let all = policies(AUTH_ATTEMPTS);
+        let ask = Ask {
+            call_id: &call_id,
+            identity: caller.and_then(identity),
+            policies: &all,
+            hold_nanousd: 0,
+            slot_ttl_ms: 1,
+            hold_ttl_ms: 1,
+        };
+        let decision = match self.time("limit", self.limiter()?.reserve(&ask)).await {
+            Err(LimitError::Invalid(why)) => return Err(Error::internal(why)),
+            Err(error) => {
+                self.warn("limiter_away", &unavailable(error));
+                self.add_header(HeaderName::from_static("x-purser-degraded"), HeaderValue::from_static("limiter"));
+                let few = policies(DEGRADED_ATTEMPTS);
+                here().reserve(&Ask { policies: &few, ..ask }).await.map_err(unavailable)?
+            }
+            Ok(Decision::PlanChanged { plan }) => {
+                // The plan does not matter here: ask as the one who has it.
+                let identity = ask.identity.map(|identity| crate::limit::Identity { plan: &plan, ..identity });
+                self.time("limit", self.limiter()?.reserve(&Ask { identity, ..ask })).await.map_err(unavailable)?
+            }
+            Ok(decision) => decision,
+        };
+        match decision {
+            Decision::Admitted { .. } => Ok(()),
+            Decision::Refused { violated, retry_after_ms, .. } => {
+                let seconds = retry_after_ms.unwrap_or(AUTH_WINDOW_S * 1_000).div_ceil(1_000).max(1);
+                let detail = format!("Too many attempts. The next one is free in {seconds} seconds.");
+                Err(Error::new(Code::LimitExceeded, detail)
+                    .retry_after_s(seconds)
+                    .member("violated-policies", violated))
+            }
+            Decision::PlanChanged { plan } => Err(plan_changed(&plan)),
+            Decision::Revoked => Err(revoked()),
+            Decision::Obstructed(_) => Err(Error::internal("a window is no budget")),
+        }
+    }
+}
+
+/// What this instance counts while the limiter is away.
+fn here() -> &'static Limiter {
+    static HERE: OnceLock<Limiter> = OnceLock::new();
+    HERE.get_or_init(|| Limiter::memory(DEGRADED_ACCOUNTS))
+}
