@@ -65,7 +65,7 @@ async fn count_tokens(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let model = RequestFacts::model_to_count(request.body())?;
     loop {
         let counted = match ctx.check_model(&caller, &model) {
-            Ok(()) => ctx.count_tokens(&caller, &request).await,
+            Ok(_) => ctx.count_tokens(&caller, &request).await,
             Err(error) => Err(error),
         };
         match counted {
