@@ -147,9 +147,7 @@ async fn a_long_conversation_holds_more_before_it_is_sent_or_is_refused() {
     let mut deployment = Deployment::new().await;
     deployment.set("PLAN_BUDGETS_USD", "pro.user-day=5");
     let token = token::mint("ann", "pro");
-    let say = |text: &str| {
-        json!({ "message": text, "conversation_id": "long", "model": "claude-haiku-5-5", "max_tokens": 100 })
-    };
+    let say = |text: &str| json!({ "message": text, "conversation_id": "long", "model": "claude-haiku-5-5", "max_tokens": 100 });
     assert_eq!(deployment.chat(&token, say(&"word ".repeat(9_000))).await.status, 200);
     let first = deployment.ledger().await[0].ceiling_nanousd;
     assert_eq!(deployment.chat(&token, say(&"word ".repeat(9_000))).await.status, 200);

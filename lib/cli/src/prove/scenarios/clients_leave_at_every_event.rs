@@ -34,6 +34,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     let mut findings = audit(&deployment, &[]).await?;
     let holds = findings.billed >= leaving;
     findings.expect(holds, &format!("of {leaving} calls that clients left, Claude billed {}", findings.billed));
+    findings.expect_no_repair();
     Ok(findings)
 }
 

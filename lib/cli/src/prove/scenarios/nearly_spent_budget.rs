@@ -47,6 +47,7 @@ async fn rush(stage: &Stage, tight: &'static str) -> Result<Findings, String> {
     // A machine that is busy may keep the limiter from answering in time: then nothing is promised.
     let holds = admitted + unavailable >= room;
     findings.expect(holds, &format!("{tight}: {admitted} of {room} calls that fit were admitted"));
+    findings.expect_no_repair();
     Ok(findings)
 }
 

@@ -1,5 +1,5 @@
-//! An outage in the middle of calls, at a budget that is nearly spent: some calls run when it begins, others come
-//! while it lasts, and many come afterwards.
+//! An outage in the middle of calls, at a budget that is nearly spent: some calls are over when it begins, some run,
+//! others come while it lasts, and many come afterwards.
 
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ use crate::prove::{
 
 /// Calls of full size that the budget has room for.
 const ROOM: i64 = 12;
+/// Calls that are over when the outage begins.
+const EARLIER: usize = 3;
 /// Calls that run when the outage begins.
 const RUNNING: usize = 5;
 const TOKENS: u64 = 2_000;
@@ -75,6 +77,8 @@ pub(super) async fn run(stage: &Stage, fault: Fault) -> Result<Findings, String>
     let deployment = stage.deployment(&[(BUDGET_DAY, &format_usd(limit_nanousd))]).await?;
     let processes = deployment.start_many(Route::Messages.function(), 2).await?;
 
+    // What is spent before must not be spent again.
+    come(&deployment, &processes, "earlier", EARLIER).await;
     let (running, standing) = begin_calls(&deployment, &processes).await;
     fault.begin(stage, &deployment).await?;
     let meanwhile = come(&deployment, &processes, "meanwhile", stage.amount(24, 12)).await;

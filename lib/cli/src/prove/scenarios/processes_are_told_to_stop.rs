@@ -29,6 +29,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     let mut findings = audit(&deployment, &[]).await?;
     let holds = whole == standing && standing >= stopped;
     findings.expect(holds, &format!("of {standing} answers that were on their way, {whole} came whole"));
+    findings.expect_no_repair();
     Ok(findings)
 }
 

@@ -41,6 +41,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     settle_again(&deployment).await?;
     let mut findings = audit(&deployment, &[]).await?;
     findings.expect(whole >= count, &format!("of {} calls, only {whole} came whole", 3 * count));
+    findings.expect_no_repair();
     Ok(findings)
 }
 
