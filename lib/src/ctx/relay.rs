@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use super::{
     ClientWire, Ctx,
     call::OpenCall,
+    client_wire::mark_as_ui_stream,
     pace::{Client, Pace},
+    recording::Recording,
     settle::{Account, Course},
 };
 use crate::{
@@ -20,7 +22,7 @@ use crate::{
     clock,
     config::plans::HangUp,
     cost::format_usd,
-    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header, stream},
+    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, stream},
     sabotage::Protection,
 };
 
@@ -31,6 +33,7 @@ struct Relay {
     wire: ClientWire,
     observer: Observer,
     course: Course,
+    recording: Recording,
 }
 
 impl Ctx {
@@ -49,7 +52,8 @@ impl Ctx {
         let (head, answered) = oneshot::channel();
         call.made();
         let observer = Observer::new(&upstream.asked);
-        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
+        let (course, recording) = (Course::default(), self.record(&call, hang_up, &wire));
+        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course, recording };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
@@ -99,7 +103,7 @@ impl Relay {
     async fn pass_stream(&mut self, mut upstream: UpstreamResponse, head: Head) {
         let (sender, body) = stream();
         let response = self.stream_head(&upstream, body);
-        let mut client = Client::new(sender);
+        let mut client = Client::new(sender, std::mem::take(&mut self.recording));
         if head.send(Ok(response)).is_err() {
             client.leave();
         }
@@ -200,12 +204,11 @@ impl Relay {
     fn stream_head(&self, upstream: &UpstreamResponse, body: Body) -> Response {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        // Proxies that buffer would turn the stream into one late piece.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         if let ClientWire::Ui(_) = &self.wire {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
+            mark_as_ui_stream(headers);
         } else {
+            // Proxies that buffer would turn the stream into one late piece.
+            headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
             self.pass_headers(upstream, &mut response);
         }
         response
