@@ -68,7 +68,7 @@ impl Ctx {
     ///
     /// # Errors
     /// `not_found` where the turn refers to a message that is not there, `prompt_too_long` where a document is longer than
-    /// the plan takes, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
+    /// the plan takes, `budget_exceeded` where the conversation is longer than there is money for, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
     pub async fn begin_chat(
         &self,
         caller: &Caller,
@@ -86,7 +86,10 @@ impl Ctx {
         };
         let write = Write::Turn { body, id: &id, tokens_bound };
         let (hold, history) = self.write_ahead(caller, &priced, hold, &write).await?;
-        Ok(self.open_call(caller, priced, hold, Some(OpenConversation { id, answer_id: ids::new_id(), history })))
+        let conversation = OpenConversation { id, answer_id: ids::new_id(), history };
+        let mut call = self.open_call(caller, priced, hold, Some(conversation));
+        self.hold_history(caller, &mut call, body).await?;
+        Ok(call)
     }
 
     fn open_call(

@@ -91,11 +91,14 @@ fn sqlite(path: &std::path::Path) -> Result<&'static crate::sqlite::Sqlite, Conf
 fn cache(config: &'static Config) -> Result<Option<&'static Cache>, ConfigError> {
     static CACHE: OnceLock<Cache> = OnceLock::new();
     let Some(settings) = &config.cache else { return Ok(None) };
-    once(&CACHE, || match &settings.door {
-        Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
-            .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
-        Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
-            .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
+    once(&CACHE, || {
+        let made = match &settings.door {
+            Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
+                .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
+            Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
+                .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
+        };
+        made.map(|cache| cache.with_deadline(settings.deadline))
     })
     .map(Some)
 }

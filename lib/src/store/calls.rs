@@ -57,6 +57,18 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Raises what a running call may cost at most.
+    ///
+    /// # Errors
+    /// [`StoreError`]; raising again is safe.
+    pub async fn raise_ceiling(&self, id: &str, ceiling_nanousd: i64) -> Result<(), StoreError> {
+        const SQL: &str = "update calls set ceiling_nanousd = $2 \
+            where id = $1 and state = 'reserved' and ceiling_nanousd < $2";
+        self.rows(Statement::new(SQL, [id.into(), ceiling_nanousd.into()])).await.map(drop)
+    }
+}
+
 /// The values of a new row: its first twelve columns, and the epoch that it must not be older than.
 pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
     vec![

@@ -78,6 +78,8 @@ pub struct StoredMessage {
     pub content: String,
     /// The answer that this continues, as the client knows it.
     pub answer_id: Option<String>,
+    /// Most prompt tokens that it can have.
+    pub tokens_bound: u64,
 }
 
 /// How it went.
@@ -173,5 +175,11 @@ impl Store {
 }
 
 fn stored(row: &Row) -> Result<StoredMessage, StoreError> {
-    Ok(StoredMessage { id: row.text(0)?, role: row.text(1)?, content: row.text(2)?, answer_id: row.text_opt(3)? })
+    Ok(StoredMessage {
+        id: row.text(0)?,
+        role: row.text(1)?,
+        content: row.text(2)?,
+        answer_id: row.text_opt(3)?,
+        tokens_bound: u64::try_from(row.int(4)?).unwrap_or(0),
+    })
 }
