@@ -268,3 +268,47 @@ async fn without_redis_nothing_is_followed_and_nothing_hangs() {
     assert_eq!(begun + &followed.text().await.unwrap(), response.text().await.unwrap());
     ended().await;
 }
+
+#[tokio::test]
+async fn asking_for_a_running_answer_takes_one_postgres_round_trip_and_no_redis_where_none_is_running() {
+    let mut deployment = Deployment::new().await;
+    let redis = CountingRelay::start(&services::redis_url());
+    let postgres = CountingRelay::start(&services::postgres_url());
+    let url = deployment.environment["DATABASE_URL"].replace(&services::postgres_url(), &postgres.url);
+    deployment.set("DATABASE_URL", &url);
+    deployment.set("REDIS_URL", &redis.url);
+    let other = another(&deployment);
+    let ann = deployment.person("ann").await;
+    for token in [token::mint("ann", "pro"), ann.access] {
+        // The first one opens connections.
+        assert_nothing(&resume(&other, &token).send().await);
+        let before = (redis.round_trips(), postgres.round_trips());
+        assert_nothing(&resume(&other, &token).send().await);
+        assert_eq!((redis.round_trips() - before.0, postgres.round_trips() - before.1), (0, 1));
+        let (response, ended) = answer_in_the_middle(&deployment, &token, "").await;
+        let before = postgres.round_trips();
+        let (mut followed, is_over) = resume(&other, &token).open().await;
+        first_part(&mut followed).await;
+        assert_eq!(postgres.round_trips() - before, 1);
+        deployment.claude.open_gate("middle");
+        assert!(followed.text().await.unwrap().ends_with("data: [DONE]\n\n"));
+        response.text().await.unwrap();
+        is_over().await;
+        ended().await;
+        deployment.claude.forget();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_follows_nothing() {
+    let deployment = Deployment::new().await;
+    let other = another(&deployment);
+    let ann = deployment.person("ann").await;
+    let (response, ended) = answer_in_the_middle(&deployment, &ann.access, "").await;
+    let out = deployment.call("DELETE", "/api/auth/session").bearer(&ann.access).send().await;
+    assert_eq!(out.status, 204, "{}", out.text);
+    resume(&other, &ann.access).send().await.assert_problem(401, "session_revoked");
+    deployment.claude.open_gate("middle");
+    drop(response);
+    ended().await;
+}
