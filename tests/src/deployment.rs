@@ -238,6 +238,7 @@ fn function_of(path: &str) -> &'static str {
         "/api/auth/account" => "auth-account",
         "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
+        _ if path.starts_with("/api/chat/") => "chat",
         "/api/usage" => "usage",
         _ if path.starts_with("/api/v1/") => "v1-messages",
         "/api/billing/checkout" => "billing-checkout",
