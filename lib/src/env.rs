@@ -53,6 +53,16 @@ pub const REDIS_PREFIX: Var = var(
     "REDIS_PREFIX",
     "Put before every Redis key, so that several deployments can share one Redis; empty if absent.",
 );
+/// How many instances run at once.
+pub const EXPECTED_INSTANCES: Var = var(
+    "EXPECTED_INSTANCES",
+    "How many instances run at once, about: while Redis is away each allows this part of a plan's requests and slots; 4 if absent.",
+);
+/// Who is told of an outage.
+pub const ALERT_WEBHOOK_URL: Var = secret(
+    "ALERT_WEBHOOK_URL",
+    "Where a POST with JSON tells that Redis went away or came back, such as a Slack webhook; nobody is told if absent.",
+);
 /// Claude's key.
 pub const CLAUDE_API_KEY: Var = secret(
     "CLAUDE_API_KEY",
@@ -162,6 +172,8 @@ pub const VARS: &[&Var] = &[
     &KV_REST_API_URL,
     &KV_REST_API_TOKEN,
     &REDIS_PREFIX,
+    &EXPECTED_INSTANCES,
+    &ALERT_WEBHOOK_URL,
     &CLAUDE_API_KEY,
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,
