@@ -36,7 +36,9 @@ fn with_time(mut line: Value) -> Value {
 async fn post(url: &'static Secret, mut body: Value) {
     // What chat services show.
     body["text"] = match body["event"].as_str() {
-        Some("degraded_in") => "Purser: Redis is away. Calls go on within local limits and budgets from the ledger.".into(),
+        Some("degraded_in") => {
+            "Purser: Redis is away. Calls go on within local limits and budgets from the ledger.".into()
+        }
         _ => "Purser: Redis is back.".into(),
     };
     let request = net::http_client().post(url.expose()).header("content-type", "application/json");
