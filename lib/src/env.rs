@@ -53,6 +53,9 @@ pub const REDIS_PREFIX: Var = var(
     "REDIS_PREFIX",
     "Put before every Redis key, so that several deployments can share one Redis; empty if absent.",
 );
+/// Deadline of Redis.
+pub const REDIS_DEADLINE_MS: Var =
+    var("REDIS_DEADLINE_MS", "How long an answer of Redis is waited for, in milliseconds; 200 if absent.");
 /// How many instances run at once.
 pub const EXPECTED_INSTANCES: Var = var(
     "EXPECTED_INSTANCES",
@@ -172,6 +175,7 @@ pub const VARS: &[&Var] = &[
     &KV_REST_API_URL,
     &KV_REST_API_TOKEN,
     &REDIS_PREFIX,
+    &REDIS_DEADLINE_MS,
     &EXPECTED_INSTANCES,
     &ALERT_WEBHOOK_URL,
     &CLAUDE_API_KEY,

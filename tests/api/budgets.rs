@@ -141,3 +141,29 @@ async fn what_is_left_is_the_same_number_everywhere() {
         .assert_problem(429, "budget_exceeded");
     assert_eq!(problem["budget"]["left_nanousd"], 1_000_000_000 - cost);
 }
+
+#[tokio::test]
+async fn a_long_conversation_holds_more_before_it_is_sent_or_is_refused() {
+    let mut deployment = Deployment::new().await;
+    deployment.set("PLAN_BUDGETS_USD", "pro.user-day=5");
+    let token = token::mint("ann", "pro");
+    let say = |text: &str| json!({ "message": text, "conversation_id": "long", "model": "claude-haiku-5-5", "max_tokens": 100 });
+    assert_eq!(deployment.chat(&token, say(&"word ".repeat(9_000))).await.status, 200);
+    let first = deployment.ledger().await[0].ceiling_nanousd;
+    assert_eq!(deployment.chat(&token, say(&"word ".repeat(9_000))).await.status, 200);
+    let second = deployment.ledger().await[1].ceiling_nanousd;
+    // Twice 45,000 bytes are more than the first message and what is held for a history.
+    assert!(second > first, "{first} {second}");
+    // A call that was admitted for a short history, and has no room for its long one, is not made.
+    let spent: i64 = deployment.ledger().await.iter().map(|row| row.cost_nanousd.unwrap()).sum();
+    let mut poor = deployment.environment.clone();
+    poor.insert("PLAN_BUDGETS_USD".to_owned(), format!("pro.user-day={}", usd(spent + first)));
+    deployment.restart_with(poor);
+    let made = deployment.claude.requests().len();
+    let problem = deployment.chat(&token, say("And?")).await.assert_problem(429, "budget_exceeded");
+    assert_eq!(problem["budget"]["left_nanousd"], first, "what it held is free again: {problem}");
+    assert_eq!(deployment.claude.requests().len(), made);
+    let row = deployment.ledger().await.pop().unwrap();
+    assert_eq!((row.cost_nanousd, row.error_code.as_deref()), (Some(0), Some("not_made")));
+    assert_eq!(deployment.chat(&token, json!({ "message": "Hi", "model": "claude-haiku-5-5" })).await.status, 200);
+}

@@ -69,6 +69,8 @@ impl Deployment {
             ("ADMIN_SECRET".to_owned(), "the admin secret".to_owned()),
             ("CRON_SECRET".to_owned(), "the cron secret".to_owned()),
             ("TRUST_PROXY".to_owned(), "1".to_owned()),
+            // A busy machine must not look like an outage.
+            ("REDIS_DEADLINE_MS".to_owned(), "5000".to_owned()),
             ("REDIS_PREFIX".to_owned(), format!("{name}:")),
         ]);
         let mut double = None;

@@ -68,7 +68,7 @@ impl Books {
             true => self.limiter.settle_late(call_id, policies, cost_nanousd, *taken_ms).await,
             // Made too long ago for any window.
             false if *is_degraded => self.limiter.settle_late(call_id, policies, cost_nanousd, 0).await,
-            false => self.limiter.settle(call_id, policies, cost_nanousd).await.map(|()| 0),
+            false => self.limiter.settle(call_id, policies, cost_nanousd).await,
         }
     }
 

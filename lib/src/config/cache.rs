@@ -1,7 +1,9 @@
 //! Redis, by whichever door it has.
 
+use std::time::Duration;
+
 use super::{ConfigError, Secret};
-use crate::env;
+use crate::{cache::DEADLINE, env};
 
 /// How Redis is reached, and what stands before every key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub struct Cache {
     pub door: Door,
     /// Put before every key.
     pub prefix: String,
+    /// How long an answer is waited for.
+    pub deadline: Duration,
 }
 
 /// How Redis is reached.
@@ -59,6 +63,15 @@ impl Cache {
             }
             (None, _, None) => return Ok(None),
         };
-        Ok(Some(Self { door, prefix }))
+        let deadline = match env::get(&env::REDIS_DEADLINE_MS) {
+            None => DEADLINE,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|ms| (1..=10_000).contains(ms))
+                .map(Duration::from_millis)
+                .ok_or_else(|| ConfigError::malformed(&env::REDIS_DEADLINE_MS, "milliseconds from 1 to 10000"))?,
+        };
+        Ok(Some(Self { door, prefix, deadline }))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Ctx,
     admission::Hold,
-    degraded::{ledger_budgets, money},
+    degraded::{Word, ledger_budgets, money},
     plan_in_force::not_begun,
     price::PricedCall,
     turn::Given,
@@ -79,7 +79,7 @@ impl Ctx {
     ///
     /// # Errors
     /// `not_found` where the turn refers to a message that is not there, `prompt_too_long` where a document is longer than
-    /// the plan takes, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
+    /// the plan takes, `budget_exceeded` where the conversation is longer than there is money for, and as for [`Ctx::begin`]; nothing is written then, and what the call held is given back.
     pub async fn begin_chat(
         &self,
         caller: &Caller,
@@ -97,7 +97,10 @@ impl Ctx {
         };
         let write = Write::Turn { body, id: &id, tokens_bound };
         let (hold, history) = self.write_ahead(caller, &priced, hold, &write).await?;
-        Ok(self.open_call(caller, priced, hold, Some(OpenConversation { id, answer_id: ids::new_id(), history })))
+        let conversation = OpenConversation { id, answer_id: ids::new_id(), history };
+        let mut call = self.open_call(caller, priced, hold, Some(conversation));
+        self.hold_history(caller, &mut call, body).await?;
+        Ok(call)
     }
 
     fn open_call(
@@ -118,9 +121,9 @@ impl Ctx {
         mut hold: Hold,
         write: &Write<'_>,
     ) -> Result<(Hold, Vec<StoredMessage>), Error> {
-        let mut asks_ledger = false;
+        let mut is_fenced = false;
         for _ in 0..ATTEMPTS {
-            let error = match self.write(caller, priced, &hold, asks_ledger, write).await {
+            let error = match self.write(caller, priced, &hold, is_fenced, write).await {
                 Ok(Begun::Started { history }) => return Ok((hold, history)),
                 Ok(Begun::Outdated) => {
                     self.release(&hold).await;
@@ -128,11 +131,11 @@ impl Ctx {
                     continue;
                 }
                 Ok(Begun::Fenced) => {
-                    asks_ledger = true;
+                    is_fenced = true;
                     self.bring_in_degraded_later();
                     continue;
                 }
-                Ok(Begun::NoRoom) => match self.no_room(caller, priced, &hold).await {
+                Ok(Begun::NoRoom) => match self.ledger_refusal(caller, priced, &hold, 0).await {
                     Ok(Some(error)) | Err(error) => error,
                     Ok(None) => continue,
                 },
@@ -156,12 +159,17 @@ impl Ctx {
         caller: &Caller,
         priced: &PricedCall,
         hold: &Hold,
-        asks_ledger: bool,
+        is_fenced: bool,
         write: &Write<'_>,
     ) -> Result<Begun, StoreError> {
         let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let (record, budgets) = (hold.record(), ledger_budgets(&hold.policies));
-        let money = money(hold, &budgets, asks_ledger);
+        let word = match hold.here {
+            Some(_) => Word::LedgerAlone,
+            None if is_fenced => Word::LedgerToo,
+            None => Word::Limiter,
+        };
+        let money = money(word, hold.taken_ms, &budgets);
         match write {
             Write::Nothing if Protection::WriteAhead.is_off() => Ok(Begun::Started { history: Vec::new() }),
             Write::Nothing => {

@@ -133,15 +133,16 @@ impl Ctx {
         }
     }
 
-    /// Why the ledger had no room for a call; none where it has by now.
+    /// Why the ledger had no room for a call that has so much already; none where it has by now.
     ///
     /// # Errors
     /// `store_unavailable`.
-    pub(super) async fn no_room(
+    pub(super) async fn ledger_refusal(
         &self,
         caller: &Caller,
         call: &PricedCall,
         hold: &Hold,
+        held_nanousd: i64,
     ) -> Result<Option<Error>, Error> {
         let policies: Vec<_> = hold.policies.iter().filter(|policy| policy.is_budget()).cloned().collect();
         let budgets = ledger_budgets(&policies);
@@ -149,10 +150,11 @@ impl Ctx {
         let needed = call.ceiling_nanousd.max(1);
         let (mut standings, mut violated, mut retry_after_ms) = (Vec::new(), Vec::new(), Some(0));
         for (policy, used) in policies.iter().zip(&uses) {
-            let standing = standing(policy, used, hold.taken_ms);
+            let used = BudgetUse { running_nanousd: used.running_nanousd.saturating_sub(held_nanousd), ..*used };
+            let standing = standing(policy, &used, hold.taken_ms);
             if i64::try_from(standing.remaining).unwrap_or(i64::MAX) < needed {
                 violated.push(standing.policy.clone());
-                let wait = wait_ms(policy, used, needed, hold.taken_ms);
+                let wait = wait_ms(policy, &used, needed, hold.taken_ms);
                 retry_after_ms = retry_after_ms.zip(wait).map(|(longest, wait): (u64, u64)| longest.max(wait));
             }
             standings.push(standing);
@@ -183,14 +185,25 @@ impl Ctx {
     }
 }
 
-/// Who says that a call's money is there.
-pub(super) fn money<'a>(hold: &Hold, budgets: &'a [LedgerBudget<'a>], asks_ledger: bool) -> Money<'a> {
-    let is_degraded = hold.here.is_some();
-    match asks_ledger || is_degraded {
+/// Whose word it is that there is money for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The limiter's, if it knows of all calls.
+    Limiter,
+    /// The limiter's, and the ledger's, since the limiter does not know of all calls.
+    LedgerToo,
+    /// The ledger's: the limiter does not know of this call, or not all of it.
+    LedgerAlone,
+}
+
+/// The same as the store takes it, where the limiter gave its own at a time by its clock.
+pub(super) fn money<'a>(word: Word, at_ms: i64, budgets: &'a [LedgerBudget<'a>]) -> Money<'a> {
+    let is_degraded = word == Word::LedgerAlone;
+    match word {
         _ if budgets.is_empty() => Money::Free { is_degraded },
-        true if Protection::DegradedBudget.is_off() => Money::Free { is_degraded },
-        true => Money::Ledger { budgets, is_degraded },
-        false => Money::Limiter { at_ms: hold.taken_ms },
+        Word::Limiter => Money::Limiter { at_ms },
+        _ if Protection::DegradedBudget.is_off() => Money::Free { is_degraded },
+        Word::LedgerToo | Word::LedgerAlone => Money::Ledger { budgets, is_degraded },
     }
 }
 

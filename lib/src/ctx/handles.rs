@@ -97,7 +97,7 @@ fn cache(config: &'static Config) -> Result<Option<&'static Cache>, ConfigError>
             Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
                 .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
         };
-        Ok(cache?.with_breaker(move |change| alert::tell(config, change)))
+        Ok(cache?.with_deadline(settings.deadline).with_breaker(move |change| alert::tell(config, change)))
     })
     .map(Some)
 }

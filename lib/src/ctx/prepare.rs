@@ -20,12 +20,14 @@ use crate::{
 
 /// Where a model's own is not known: the longest of any model.
 const CACHEABLE_TOKENS_MIN: u64 = 4_096;
+/// What is held for a conversation's history before it is known: as many bytes, which is a dozen turns or so.
+const HISTORY_TOKENS_HELD: u64 = 32 * 1024;
 /// A streamed answer has its head at once; a slower one is a fault.
 const STREAM_HEAD_MAX: Duration = Duration::from_secs(60);
 
 impl Ctx {
-    /// Prices a turn of a conversation. Its history is not known yet, so the prompt is bounded by what the plan
-    /// takes: the history that is read back fits the same bound.
+    /// Prices a turn of a conversation. How long its history is, is not known yet: some is held for it, and more when
+    /// it turns out to be longer ([`Ctx::begin_chat`]).
     ///
     /// # Errors
     /// As for [`Ctx::price_call`]; `claude_misconfigured` where there is no key; `prompt_too_long`.
@@ -41,7 +43,8 @@ impl Ctx {
             return Err(too_long(most));
         }
         let tools = options.tools().map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
-        let prompt_tokens = most.saturating_add(options.bytes()).saturating_add(OVERHEAD_TOKENS);
+        let message_tokens = body.message().map_or(0, |message| message.tokens_bound().unwrap_or(0));
+        let prompt_tokens = prompt_tokens(body, message_tokens.saturating_add(HISTORY_TOKENS_HELD).min(most));
         let model = options.model.as_deref().unwrap_or(plan.default_model);
         let wish = Wish {
             model: Some(model),
@@ -101,6 +104,11 @@ impl Ctx {
             Stage::Production => "production",
         }
     }
+}
+
+/// Most prompt tokens of a chat call with a history of so many.
+pub(super) fn prompt_tokens(body: &ChatBody, history_tokens: u64) -> u64 {
+    history_tokens.saturating_add(body.options.bytes()).saturating_add(OVERHEAD_TOKENS)
 }
 
 impl OpenCall {

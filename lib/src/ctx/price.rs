@@ -43,6 +43,23 @@ impl PricedCall {
     }
 }
 
+impl PricedCall {
+    /// The same call with a longer prompt.
+    ///
+    /// # Errors
+    /// `feature_not_priced`.
+    pub(super) fn with_prompt(&self, input_tokens: u64) -> Result<Self, Error> {
+        let bound = InputBound { input_tokens, ..self.bound.clone() };
+        let ceiling_nanousd = ceiling(self.model, &bound, self.max_tokens)?;
+        Ok(Self { bound, ceiling_nanousd, ..self.clone() })
+    }
+}
+
+fn ceiling(model: &ModelPrice, bound: &InputBound, max_tokens: u64) -> Result<i64, Error> {
+    cost::ceiling_nanousd(model, bound, max_tokens)
+        .map_err(|error| Error::new(Code::FeatureNotPriced, "What this request could cost cannot be told.").log(error))
+}
+
 /// What a caller asks for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
@@ -72,9 +89,7 @@ impl Ctx {
         if wish.bound.fast && model.fast.is_none() {
             return Err(Error::new(Code::FeatureNotPriced, "This model has no fast mode.").pointer("/speed"));
         }
-        let ceiling_nanousd = cost::ceiling_nanousd(model, &wish.bound, max_tokens).map_err(|error| {
-            Error::new(Code::FeatureNotPriced, "What this request could cost cannot be told.").log(error)
-        })?;
+        let ceiling_nanousd = ceiling(model, &wish.bound, max_tokens)?;
         let (model_requested, bound) = (model_requested.to_owned(), wish.bound.clone());
         Ok(PricedCall { model, model_requested, max_tokens, bound, ceiling_nanousd })
     }

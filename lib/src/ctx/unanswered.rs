@@ -31,6 +31,6 @@ impl Ctx {
     async fn withdraw(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {
         let Ok(limiter) = self.limiter() else { return Ok(()) };
         limiter.release(call_id, policies).await?;
-        limiter.settle(call_id, policies, 0).await
+        limiter.settle(call_id, policies, 0).await.map(drop)
     }
 }

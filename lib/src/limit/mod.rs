@@ -167,17 +167,17 @@ impl Limiter {
     }
 
     /// Turns the call's hold into what it cost and frees its slot; request windows keep their entry. Settling twice
-    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit.
+    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit. Gives the store's
+    /// time: whatever is admitted later is admitted in full knowledge of this call.
     ///
     /// # Errors
     /// Any [`LimitError`]; settling again is safe.
-    pub async fn settle(&self, call_id: &CallId, policies: &[Policy], actual_nanousd: i64) -> Result<(), LimitError> {
-        self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: None }, policies).await.map(drop)
+    pub async fn settle(&self, call_id: &CallId, policies: &[Policy], actual_nanousd: i64) -> Result<i64, LimitError> {
+        self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: None }, policies).await
     }
 
     /// Settles a call that was admitted elsewhere while this limiter was away: its request windows get their entry as
-    /// well, at the time at which it was made (milliseconds since 1970), unless they have it. Gives the store's time:
-    /// whatever is admitted later is admitted in full knowledge of this call.
+    /// well, at the time at which it was made (milliseconds since 1970), unless they have it. Gives the store's time.
     ///
     /// # Errors
     /// Any [`LimitError`]; settling again is safe.

@@ -4,12 +4,12 @@ use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
-    sha1: "c668a658e892b4470c447493be1a4ecf8a1c09ce",
+    sha1: "e77e188c5af2b22ca70612bb4fef0a2753c74019",
 };
 
 pub(super) static PEEK: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
-    sha1: "f86e69b6f3b06b43b0a4caea331c5c9b68d3de1c",
+    sha1: "78a636775bafd820990ee46f8ed1fe9d4dbda354",
 };
 
 pub(super) static SETTLE: Script = Script {

@@ -50,7 +50,7 @@ impl Store {
             "(select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13)), ",
             "0, 0, 0, 0, 0, 0, 0, 0, $15)"
         );
-        let mut statements = self.entrance(call);
+        let mut statements = self.entrance(call.money, call.ceiling_nanousd);
         statements.push(Statement { sql: SQL, params: params(call) });
         match self.atomic(statements).await {
             Ok(_) => Ok(Begun::Started { history: Vec::new() }),

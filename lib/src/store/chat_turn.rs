@@ -78,6 +78,8 @@ pub struct StoredMessage {
     pub content: String,
     /// The answer that this continues, as the client knows it.
     pub answer_id: Option<String>,
+    /// Most prompt tokens that it can have.
+    pub tokens_bound: u64,
 }
 
 /// How it went.
@@ -134,7 +136,7 @@ impl Store {
                 ],
             )
         };
-        let mut statements = self.entrance(call);
+        let mut statements = self.entrance(call.money, call.ceiling_nanousd);
         statements.push(match turn.turn {
             Turn::Regenerate { .. } | Turn::Results { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
@@ -189,5 +191,11 @@ impl Store {
 }
 
 fn stored(row: &Row) -> Result<StoredMessage, StoreError> {
-    Ok(StoredMessage { id: row.text(0)?, role: row.text(1)?, content: row.text(2)?, answer_id: row.text_opt(3)? })
+    Ok(StoredMessage {
+        id: row.text(0)?,
+        role: row.text(1)?,
+        content: row.text(2)?,
+        answer_id: row.text_opt(3)?,
+        tokens_bound: u64::try_from(row.int(4)?).unwrap_or(0),
+    })
 }

@@ -4,7 +4,7 @@
 //! it does not, its word is not enough for anybody: whoever was admitted by it before it knew has to find room in the
 //! ledger as well. While one looks for room and writes its row nobody else writes, so no two find the same.
 
-use super::{NewCall, Row, Scope, Statement, Store, StoreError, Value};
+use super::{Constraint, Row, Scope, Statement, Store, StoreError, Value};
 
 /// In `degraded_until_ms`: the limiter does not know of the call.
 const UNKNOWN: i64 = i64::MAX - 1;
@@ -53,6 +53,17 @@ pub struct BudgetUse {
     pub running_nanousd: i64,
 }
 
+/// What became of a raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raised {
+    /// The call may cost so much.
+    Done,
+    /// The limiter does not know of all calls: the ledger has to be asked for room. Nothing was written.
+    Fenced,
+    /// The ledger has no room in a budget. Nothing was written.
+    NoRoom,
+}
+
 macro_rules! of_budget {
     ($select:literal, $rest:literal) => {
         concat!(
@@ -76,17 +87,45 @@ const USE: &str = of_budget!(
     ""
 );
 
+const RAISE: &str = "update calls set ceiling_nanousd = (select $2 where not exists \
+    (select 1 from calls where degraded_until_ms >= $3)), degraded_until_ms = coalesce($4, degraded_until_ms) \
+    where id = $1 and state = 'reserved' and ceiling_nanousd < $2";
+
 impl Store {
     /// What every write of a call begins with: its lock, and whatever must be so.
-    pub(super) fn entrance(&self, call: &NewCall<'_>) -> Vec<Statement> {
-        let Money::Ledger { budgets, .. } = call.money else { return self.share_epoch().into_iter().collect() };
+    pub(super) fn entrance(&self, money: Money<'_>, needed_nanousd: i64) -> Vec<Statement> {
+        let Money::Ledger { budgets, .. } = money else { return self.share_epoch().into_iter().collect() };
         // A budget with nothing left admits nothing, not even what is free.
-        let needed = call.ceiling_nanousd.max(1);
+        let needed = needed_nanousd.max(1);
         let check = |budget: &LedgerBudget<'_>| {
             let most: Value = budget.limit_nanousd.saturating_sub(needed).into();
             Statement { sql: CHECK, params: [of(budget).to_vec(), vec![most]].concat() }
         };
         self.exclude_epoch().into_iter().chain(budgets.iter().map(check)).collect()
+    }
+
+    /// Raises what a running call may cost at most, on the word of whoever said that the money is there.
+    ///
+    /// # Errors
+    /// [`StoreError`]; raising again is safe.
+    pub async fn raise_ceiling(
+        &self,
+        id: &str,
+        from_nanousd: i64,
+        to_nanousd: i64,
+        money: Money<'_>,
+    ) -> Result<Raised, StoreError> {
+        let mut statements = self.entrance(money, to_nanousd.saturating_sub(from_nanousd));
+        let (fence, degraded) = (money.fence_ms().into(), money.degraded_until_ms().into());
+        statements.push(Statement::new(RAISE, [id.into(), to_nanousd.into(), fence, degraded]));
+        match self.atomic(statements).await {
+            Ok(_) => Ok(Raised::Done),
+            Err(StoreError::Refused(Constraint::Money)) => Ok(match money {
+                Money::Ledger { .. } => Raised::NoRoom,
+                Money::Free { .. } | Money::Limiter { .. } => Raised::Fenced,
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     /// How much of each budget is used.

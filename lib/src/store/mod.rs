@@ -37,7 +37,7 @@ pub use conversations::{Conversation, Cursor};
 pub use error::{Constraint, StoreError};
 pub use export::Kept;
 pub use guard::{Guard, Shown};
-pub use ledger_budget::{BudgetUse, LedgerBudget, Money};
+pub use ledger_budget::{BudgetUse, LedgerBudget, Money, Raised};
 pub use ledger_rows::LedgerRow;
 pub use ledger_sums::LedgerSum;
 pub use messages::Message;

@@ -60,7 +60,8 @@ pub(super) const LEDGER: &str = "insert into calls (id, owner, plan, route, conv
         and (superseded_by = $1 or (superseded_by is null and (client_id = $16 or id = $16)))))), \
     0, 0, 0, 0, 0, 0, 0, 0, $15)";
 
-pub(super) const HISTORY: &str = "select id, role, content, answer_id from (select id, role, content, position, answer_id, \
+pub(super) const HISTORY: &str = "select id, role, content, answer_id, own_tokens from (select id, role, content, position, answer_id, \
+    cast(coalesce(tokens_bound, octet_length(content)) as bigint) as own_tokens, \
     sum(coalesce(tokens_bound, octet_length(content))) over (order by position desc) as tokens, \
     sum(octet_length(content)) over (order by position desc) as bytes from messages \
     where owner = $1 and conversation_id = $2 and superseded_by is null) newest \
