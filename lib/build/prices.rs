@@ -30,6 +30,8 @@ pub(crate) struct Model {
     retires_on: Option<String>,
     #[serde(default)]
     limited: bool,
+    #[serde(default)]
+    always_thinks: bool,
     context_tokens: Option<u64>,
     pub(crate) output_tokens_max: Option<u64>,
     cacheable_tokens_min: Option<u64>,
