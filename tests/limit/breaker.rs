@@ -6,10 +6,8 @@ use std::{
 };
 
 use purser::cache::{Arg, Cache, CacheError, Change, Reply};
-use purser_tests::{services, upstash::UpstashDouble};
+use purser_tests::{private_redis::PrivateRedis, services, upstash::UpstashDouble};
 use tokio::net::TcpListener;
-
-use crate::private_redis::PrivateRedis;
 
 type Changes = Arc<Mutex<Vec<Change>>>;
 

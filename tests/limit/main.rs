@@ -11,7 +11,6 @@ mod late;
 mod lost;
 mod official_client;
 mod outages;
-mod private_redis;
 mod rig;
 mod schedules;
 mod several;

@@ -51,6 +51,7 @@ impl Ctx {
         } else if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
             self.bring_in(&books).await;
         }
+        self.withdraw_waiting().await;
         self.tell_alarms();
     }
 
