@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use purser_tests::{
-    deployment::Deployment,
+    deployment::{Cache, Deployment},
     function::{Function, free_port},
     http::{Call, Reply},
     token,
@@ -11,7 +11,6 @@ use purser_tests::{
 use serde_json::json;
 
 use crate::{
-    budgets::ceiling_nanousd,
     degraded::{until_back, with_private_redis},
     limits::futures,
 };
@@ -20,21 +19,28 @@ fn usd(nanousd: i64) -> String {
     purser::cost::format_usd(nanousd)
 }
 
-/// A call of an instance that can cost what [`ceiling_nanousd`] says.
-async fn message(function: &Arc<Function>, caller: &str) -> Reply {
+/// A call that stands still until its gate is opened. Gates' names have the same length, and so the calls the same
+/// ceiling.
+async fn message(function: &Arc<Function>, caller: &str, gate: &str) -> Reply {
     let body = json!({
-        "model": "claude-haiku-5-5", "max_tokens": 100, "messages": [{ "role": "user", "content": "Hi" }],
+        "model": "claude-haiku-5-5", "max_tokens": 100,
+        "messages": [{ "role": "user", "content": format!("Hi [[standin: gate={gate:_<6}]]") }],
     });
     let call = Call::new(function.clone(), "POST", "/api/v1/messages").bearer(&token::mint(caller, "pro"));
     call.json(&body).send().await
 }
 
+/// What such a call holds.
+async fn ceiling_nanousd() -> i64 {
+    let deployment = Deployment::with(Cache::Sqlite).await;
+    deployment.claude.open_gate("probe_");
+    assert_eq!(message(&deployment.function("v1-messages"), "probe", "probe").await.status, 200);
+    deployment.ledger().await[0].ceiling_nanousd
+}
+
 /// Calls at once, over instances in turn, each by a caller of its own, that all run until everybody has been decided
 /// on; how many were made. Others were refused for want of money.
 async fn at_once(deployment: &Deployment, instances: &[Arc<Function>], name: &str, count: usize) -> usize {
-    for _ in 0..count {
-        deployment.claude.next(&format!("gate={name}"));
-    }
     let (claude, made_before) = (&deployment.claude, deployment.claude.requests().len());
     let refused = std::sync::atomic::AtomicUsize::new(0);
     let is_decided = || {
@@ -45,7 +51,7 @@ async fn at_once(deployment: &Deployment, instances: &[Arc<Function>], name: &st
         let (function, caller) = (&instances[number % instances.len()], format!("{name}{number}"));
         let refused = &refused;
         async move {
-            let reply = message(function, &caller).await;
+            let reply = message(function, &caller, name).await;
             if reply.status != 200 {
                 let problem: serde_json::Value = reply.json();
                 assert_eq!((reply.status, &problem["error"]["details"]["code"]), (429, &json!("budget_exceeded")));
@@ -58,7 +64,7 @@ async fn at_once(deployment: &Deployment, instances: &[Arc<Function>], name: &st
         while !is_decided() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
-        claude.open_gate(name);
+        claude.open_gate(&format!("{name:_<6}"));
         0_u16
     };
     let work: Vec<std::pin::Pin<Box<dyn Future<Output = u16> + '_>>> =
@@ -118,11 +124,10 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
     deployment.set("CLAUDE_BUDGET_DAY_USD", &usd(2 * ceiling + ceiling / 2));
     deployment.set("RECONCILE_AFTER_S", "1");
     redis.kill();
-    deployment.claude.next("gate=killed");
     let mut function = Function::start("v1-messages", &deployment.environment);
     let body = json!({
         "model": "claude-haiku-5-5", "max_tokens": 100, "stream": true,
-        "messages": [{ "role": "user", "content": "Hi" }],
+        "messages": [{ "role": "user", "content": "Hi [[standin: gate=killed]]" }],
     });
     let request = crate::durability::client()
         .post(function.url("/api/v1/messages"))
@@ -142,7 +147,7 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
     assert_eq!(at_once(&deployment, &instances, "beside", 8).await, room);
     tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
     // Whoever comes now finds out what became of it.
-    message(&instances[0], "finder").await;
+    deployment.message(&token::mint("finder", "pro"), 100).await;
     let row = deployment.ledger().await.remove(0);
     assert_eq!((row.state.as_str(), row.cost_nanousd), ("settled", Some(killed)));
     let found = deployment.reconcile().await;
@@ -159,13 +164,9 @@ async fn a_call_that_runs_when_redis_dies_and_one_that_runs_when_it_is_back_are_
     let ceiling = ceiling_nanousd().await;
     let (mut deployment, redis) = with_private_redis().await;
     deployment.set("CLAUDE_BUDGET_DAY_USD", &usd(3 * ceiling + ceiling / 2));
-    let body = json!({
-        "model": "claude-haiku-5-5", "max_tokens": 100, "messages": [{ "role": "user", "content": "Hi" }],
-    });
-    let open = async |gate: &str| {
-        deployment.claude.next(&format!("gate={gate}"));
-        let call = deployment.call("POST", "/api/v1/messages").bearer(&token::mint(gate, "pro"));
-        let sent = tokio::spawn(call.json(&body).send());
+    let open = async |gate: &'static str| {
+        let function = deployment.function("v1-messages");
+        let sent = tokio::spawn(async move { message(&function, gate, gate).await });
         deployment.claude.gate_reached(gate).await;
         sent
     };
