@@ -56,6 +56,16 @@ pub const REDIS_PREFIX: Var = var(
 /// Deadline of Redis.
 pub const REDIS_DEADLINE_MS: Var =
     var("REDIS_DEADLINE_MS", "How long an answer of Redis is waited for, in milliseconds; 200 if absent.");
+/// How many instances run at once.
+pub const EXPECTED_INSTANCES: Var = var(
+    "EXPECTED_INSTANCES",
+    "How many instances run at once, about: while Redis is away each allows this part of a plan's requests and slots; 4 if absent.",
+);
+/// Who is told of an outage.
+pub const ALERT_WEBHOOK_URL: Var = secret(
+    "ALERT_WEBHOOK_URL",
+    "Where a POST with JSON tells that Redis went away or came back, such as a Slack webhook; nobody is told if absent.",
+);
 /// Claude's key.
 pub const CLAUDE_API_KEY: Var = secret(
     "CLAUDE_API_KEY",
@@ -177,6 +187,8 @@ pub const VARS: &[&Var] = &[
     &KV_REST_API_TOKEN,
     &REDIS_PREFIX,
     &REDIS_DEADLINE_MS,
+    &EXPECTED_INSTANCES,
+    &ALERT_WEBHOOK_URL,
     &CLAUDE_API_KEY,
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,

@@ -11,6 +11,8 @@ mod chat;
 mod chat_files;
 mod chat_tools;
 mod conversations;
+mod degraded;
+mod degraded_budgets;
 mod durability;
 mod elastic;
 mod hang_ups;

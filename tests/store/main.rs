@@ -11,6 +11,7 @@ mod budgets;
 mod catalogue;
 mod engines;
 mod ledger;
+mod ledger_budgets;
 mod migrations;
 mod outages;
 mod statements;

@@ -5,8 +5,8 @@
 
 use tokio::sync::watch;
 
-use super::{Ctx, call::OpenCall, price::PricedCall};
-use crate::{Error, ids::CallId, limit::Policy};
+use super::{Ctx, admission::Hold, call::OpenCall, price::PricedCall};
+use crate::Error;
 
 /// The answer ends so long before its hold does: what is generated before Claude notices, and the largest event.
 const MARGIN_TOKENS: u64 = 512;
@@ -14,8 +14,7 @@ const MARGIN_TOKENS: u64 = 512;
 /// The growing hold of a running call.
 pub(super) struct Elastic {
     ctx: Ctx,
-    call_id: CallId,
-    policies: Vec<Policy>,
+    hold: Hold,
     priced: PricedCall,
     state: watch::Sender<State>,
 }
@@ -36,8 +35,7 @@ impl Elastic {
         let state = State { held_tokens: call.priced.held_tokens, is_growing: false, has_room: true };
         Some(Self {
             ctx: ctx.clone(),
-            call_id: call.hold.call_id.clone(),
-            policies: call.hold.policies.clone(),
+            hold: call.hold.clone(),
             priced: call.priced.clone(),
             state: watch::Sender::new(state),
         })
@@ -52,7 +50,7 @@ impl Elastic {
                 return true;
             }
             if tokens.saturating_mul(2) >= state.held_tokens && state.has_room && !state.is_growing {
-                self.grow(state.held_tokens.saturating_mul(2).min(self.priced.max_tokens));
+                self.grow(state.held_tokens, state.held_tokens.saturating_mul(2).min(self.priced.max_tokens));
                 continue;
             }
             if tokens.saturating_add(MARGIN_TOKENS) < state.held_tokens {
@@ -65,19 +63,19 @@ impl Elastic {
     }
 
     /// Grows the hold behind the stream's back.
-    fn grow(&self, held_tokens: u64) {
+    fn grow(&self, held_tokens: u64, wanted_tokens: u64) {
         self.state.send_modify(|state| state.is_growing = true);
         let (ctx, state) = (self.ctx.clone(), self.state.clone());
-        let (call_id, policies, priced) = (self.call_id.clone(), self.policies.clone(), self.priced.clone());
+        let (hold, priced) = (self.hold.clone(), self.priced.clone());
         self.ctx.after(async move {
-            let grown = ctx.take_more(&call_id, &policies, &priced, held_tokens).await;
+            let grown = ctx.take_more(&hold, &priced, held_tokens, wanted_tokens).await;
             if let Err(error) = &grown {
                 ctx.warn("growth_failed", error);
             }
             state.send_modify(|state| {
                 state.is_growing = false;
                 match grown {
-                    Ok(true) => state.held_tokens = held_tokens,
+                    Ok(true) => state.held_tokens = wanted_tokens,
                     Ok(false) | Err(_) => state.has_room = false,
                 }
             });
@@ -89,16 +87,12 @@ impl Ctx {
     /// Money first, then the ledger: a process that dies in between has generated no more than the ledger says.
     async fn take_more(
         &self,
-        call_id: &CallId,
-        policies: &[Policy],
+        hold: &Hold,
         priced: &PricedCall,
         held_tokens: u64,
+        wanted_tokens: u64,
     ) -> Result<bool, Error> {
-        let grown = priced.with_output(held_tokens)?;
-        if !self.extend(call_id, policies, grown.ceiling_nanousd).await? {
-            return Ok(false);
-        }
-        self.store().await?.raise_ceiling(call_id.as_str(), grown.ceiling_nanousd).await?;
-        Ok(true)
+        let from = priced.with_output(held_tokens)?.ceiling_nanousd;
+        self.hold_more(hold, from, priced.with_output(wanted_tokens)?.ceiling_nanousd).await
     }
 }

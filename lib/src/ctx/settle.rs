@@ -118,6 +118,7 @@ impl Ctx {
             answer: answer(call, observer),
             policies: call.hold.policies.clone(),
             taken_ms: call.hold.taken_ms,
+            is_degraded: call.hold.here.is_some(),
         };
         self.time("settle", async {
             if is_outage(course.error.as_ref()) && account.cost_nanousd == 0 {

@@ -79,5 +79,5 @@ async fn settle_wrongly(deployment: &Deployment, row: &LedgerRow, turn: i64) -> 
     }
     let limiter = Limiter::redis(deployment.cache.clone());
     let call_id = CallId(row.id.clone());
-    limiter.settle(&call_id, &row.policies, row.charged_nanousd).await.map_err(|error| error.to_string())
+    limiter.settle(&call_id, &row.policies, row.charged_nanousd).await.map(drop).map_err(|error| error.to_string())
 }
