@@ -47,7 +47,7 @@ async fn pages_of_other_origins_are_refused_unless_they_are_listed() {
         .header("access-control-request-headers", "authorization, content-type")
         .send()
         .await;
-    assert_eq!((preflight.status, preflight.header("access-control-allow-methods")), (204, "POST, OPTIONS"));
+    assert_eq!((preflight.status, preflight.header("access-control-allow-methods")), (204, "GET, POST, OPTIONS"));
     assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type");
 }
 

@@ -246,7 +246,7 @@ fn function_of(path: &str) -> &'static str {
         "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
-        _ if path.starts_with("/api/cron/") => "cron",
+        _ if path.starts_with("/api/cron/") => "cron-job",
         other => panic!("no function serves {other}"),
     }
 }
