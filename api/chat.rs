@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let mut caller = ctx.caller(&request)?;
+    let mut caller = ctx.caller(&request).await?;
     let body = ChatBody::parse(request.body())?;
     let call = loop {
         match open(&ctx, &caller, &body).await {
@@ -68,7 +68,7 @@ async fn open(ctx: &Ctx, caller: &Caller, body: &ChatBody) -> Result<OpenCall, E
 }
 
 async fn resume(ctx: Ctx, request: Request, id: String) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     Ok(ctx.resume(&caller, &id).await?.unwrap_or_else(http::no_content))
 }
 

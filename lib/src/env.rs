@@ -56,6 +56,16 @@ pub const REDIS_PREFIX: Var = var(
 /// Deadline of Redis.
 pub const REDIS_DEADLINE_MS: Var =
     var("REDIS_DEADLINE_MS", "How long an answer of Redis is waited for, in milliseconds; 200 if absent.");
+/// How many instances run at once.
+pub const EXPECTED_INSTANCES: Var = var(
+    "EXPECTED_INSTANCES",
+    "How many instances run at once, about: while Redis is away each allows this part of a plan's requests and slots; 4 if absent.",
+);
+/// Who is told of an outage.
+pub const ALERT_WEBHOOK_URL: Var = secret(
+    "ALERT_WEBHOOK_URL",
+    "Where a POST with JSON tells that Redis went away or came back, such as a Slack webhook; nobody is told if absent.",
+);
 /// Claude's key.
 pub const CLAUDE_API_KEY: Var = secret(
     "CLAUDE_API_KEY",
@@ -112,6 +122,17 @@ pub const JWT_SECRET: Var = secret(
 pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");
 /// JWT audience.
 pub const JWT_AUDIENCE: Var = var("JWT_AUDIENCE", "The `aud` that a bearer token must carry; `purser` if absent.");
+/// Identity provider's keys.
+pub const JWT_JWKS_URL: Var = var(
+    "JWT_JWKS_URL",
+    "Where your identity provider (Clerk, Auth0, Supabase, …) has its public keys; its tokens are taken then (RS256, ES256).",
+);
+/// Identity provider's name.
+pub const JWT_JWKS_ISSUER: Var =
+    var("JWT_JWKS_ISSUER", "The `iss` of your identity provider's tokens; required with JWT_JWKS_URL.");
+/// Identity provider's audience.
+pub const JWT_JWKS_AUDIENCE: Var =
+    var("JWT_JWKS_AUDIENCE", "The `aud` of your identity provider's tokens; not looked at if absent.");
 /// CORS.
 pub const ALLOWED_ORIGINS: Var = var(
     "ALLOWED_ORIGINS",
@@ -166,6 +187,8 @@ pub const VARS: &[&Var] = &[
     &KV_REST_API_TOKEN,
     &REDIS_PREFIX,
     &REDIS_DEADLINE_MS,
+    &EXPECTED_INSTANCES,
+    &ALERT_WEBHOOK_URL,
     &CLAUDE_API_KEY,
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,
@@ -181,6 +204,9 @@ pub const VARS: &[&Var] = &[
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,
+    &JWT_JWKS_URL,
+    &JWT_JWKS_ISSUER,
+    &JWT_JWKS_AUDIENCE,
     &ALLOWED_ORIGINS,
     &TRUST_PROXY,
     &ADMIN_SECRET,

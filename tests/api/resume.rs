@@ -39,7 +39,7 @@ async fn first_part(response: &mut reqwest::Response) -> String {
     assert_eq!(response.headers()["x-vercel-ai-ui-message-stream"], "v1");
     let mut text = String::new();
     while !text.contains("-delta") {
-        text.push_str(&String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap());
+        text.push_str(std::str::from_utf8(&response.chunk().await.unwrap().unwrap()).unwrap());
     }
     assert!(text.starts_with(r#"data: {"type":"start""#) && !text.contains("[DONE]"), "{text}");
     text

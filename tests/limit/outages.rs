@@ -13,17 +13,14 @@ use purser::{
     ids::CallId,
     limit::{Ask, LimitError, Limiter},
 };
-use purser_tests::{services, upstash::UpstashDouble};
+use purser_tests::{private_redis::PrivateRedis, services, upstash::UpstashDouble};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     task::JoinSet,
 };
 
-use crate::{
-    private_redis::PrivateRedis,
-    rig::{PATIENT, budget_from_now, open, window},
-};
+use crate::rig::{PATIENT, budget_from_now, open, window};
 
 async fn ping(cache: &Cache) -> Result<Reply, CacheError> {
     cache.command(&[Arg::from("PING")]).await

@@ -68,7 +68,7 @@ async fn a_failing_command_fails_alone_in_a_pipeline() {
 async fn a_transaction_over_rest_runs_as_a_whole_or_not_at_all() {
     let (_double, [_, upstash]) = both().await;
     let key = format!("{}m", upstash.prefix());
-    let Cache::Upstash(rest) = &upstash else { panic!("not the REST kind") };
+    let rest = upstash.as_upstash().unwrap();
     let done = rest.multi_exec(&[args(&["SET", &key, "1"]), args(&["INCR", &key])]).await;
     assert_eq!(done, Ok(vec![Ok(text("OK")), Ok(Reply::Int(2))]));
     let discarded = rest.multi_exec(&[args(&["SET", &key, "9"]), args(&["NO-SUCH-COMMAND"])]).await;

@@ -44,7 +44,8 @@ pub struct Deployment {
     pub prefix: String,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     folder: PathBuf,
-    _double: Option<UpstashDouble>,
+    /// The double of Upstash, where that is the cache.
+    pub upstash: Option<UpstashDouble>,
 }
 
 impl Deployment {
@@ -95,7 +96,7 @@ impl Deployment {
         }
         store.migrate().await.unwrap();
         let prefix = format!("{name}:");
-        Self { claude, environment, store, prefix, functions: Mutex::default(), folder, _double: double }
+        Self { claude, environment, store, prefix, functions: Mutex::default(), folder, upstash: double }
     }
 
     /// Sets a variable for functions that start from here on.

@@ -45,7 +45,7 @@ async fn a_budget_is_what_was_settled_and_what_is_running() {
         settle(&store, "a", "ann", 7).await;
         settle(&store, "b", "ann", 5).await;
         settle(&store, "c", "bob", 100).await;
-        store.mark_booked("a", 3_000).await.unwrap();
+        store.mark_booked("a", 3_000, 0).await.unwrap();
         let of = async |scope| store.read_budget(scope, 1_000, 1_001).await.unwrap();
         let running = vec![("d".to_owned(), 10, 1_000)];
         let ann = BudgetAccount { settled_nanousd: 12, settling: vec!["b".to_owned()], running: running.clone() };
@@ -108,8 +108,8 @@ async fn calls_that_nobody_finished_are_found() {
         assert_eq!(ids(store.calls_reserved_before(1_001, 9).await.unwrap()), ["a"], "{engine:?}");
         assert_eq!(ids(store.calls_reserved_before(1_000, 9).await.unwrap()), [""; 0], "{engine:?}");
         assert_eq!(ids(store.calls_unbooked_before(2_001, 9).await.unwrap()), ["b"], "{engine:?}");
-        store.mark_booked("a", 1).await.unwrap();
-        store.mark_booked("b", 1).await.unwrap();
+        store.mark_booked("a", 1, 0).await.unwrap();
+        store.mark_booked("b", 1, 0).await.unwrap();
         assert_eq!(ids(store.calls_unbooked_before(2_001, 9).await.unwrap()), [""; 0], "{engine:?}");
         assert!(!store.ledger_row("a").await.unwrap().unwrap().is_booked, "{engine:?}: not settled yet");
     }

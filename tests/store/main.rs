@@ -6,10 +6,12 @@
     reason = "a test panics where it fails, and its tasks are its own"
 )]
 
+mod billing;
 mod budgets;
 mod catalogue;
 mod engines;
 mod ledger;
+mod ledger_budgets;
 mod migrations;
 mod outages;
 mod statements;

@@ -1,4 +1,4 @@
-use purser::store::{Begun, ChatTurn, NewCall, SeedMessage, Store, StoredMessage, Turn};
+use purser::store::{Begun, ChatTurn, Money, NewCall, SeedMessage, Store, StoredMessage, Turn};
 
 use crate::engines;
 
@@ -8,6 +8,7 @@ pub(crate) fn call<'a>(id: &'a str, owner: &'a str, conversation_id: Option<&'a 
         owner,
         subject: owner,
         epoch_ms: None,
+        money: Money::Free { is_degraded: false },
         plan: "pro",
         route: "chat",
         conversation_id,

@@ -76,7 +76,7 @@ fn periods(name: &str, subject: &str, budget: &Budget, now_ms: i64) -> impl Iter
 }
 
 /// Whose calls a budget counts: its policy's name says which kind, its subject is WHO:PERIOD.
-pub(super) fn scope(policy: &Policy) -> Option<Scope<'_>> {
+pub(crate) fn scope(policy: &Policy) -> Option<Scope<'_>> {
     let Policy::Budget { name, subject, .. } = policy else { return None };
     let (who, _) = subject.rsplit_once(':')?;
     match name.split_once('-')?.0 {

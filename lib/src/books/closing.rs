@@ -7,7 +7,7 @@ use crate::{
     Error, clock,
     cost::hashes::UsageEntry,
     ids::{CallId, CallerId},
-    limit::Policy,
+    limit::{LimitError, Policy},
     store::{AssistantMessage, Settlement},
 };
 
@@ -22,6 +22,9 @@ pub struct Closing {
     pub policies: Vec<Policy>,
     /// When it was taken, in milliseconds since 1970.
     pub taken_ms: i64,
+    /// Whether it was taken without the limiter.
+    #[serde(default)]
+    pub is_degraded: bool,
 }
 
 impl Books {
@@ -34,15 +37,15 @@ impl Books {
         Ok(is_settled || self.store.ledger_row(&closing.settlement.call_id).await?.is_some())
     }
 
-    /// Turns the hold into the cost and adds the call to the hashes.
+    /// Turns the hold into the cost and adds the call to the hashes. Gives a time of the limiter's clock by which it
+    /// knows of the call.
     ///
     /// # Errors
     /// `internal` where limiter or hashes do not answer.
-    pub async fn book(&self, closing: &Closing) -> Result<(), Error> {
+    pub async fn book(&self, closing: &Closing) -> Result<i64, Error> {
         let settlement = &closing.settlement;
         let call_id = CallId(settlement.call_id.clone());
-        let settled = self.limiter.settle(&call_id, &closing.policies, settlement.cost_nanousd);
-        settled.await.map_err(Error::internal)?;
+        let known_ms = self.settle(closing, &call_id).await.map_err(Error::internal)?;
         let entry = UsageEntry {
             call_id: &call_id,
             caller: &CallerId(settlement.owner.clone()),
@@ -52,15 +55,29 @@ impl Books {
             cost_nanousd: settlement.cost_nanousd,
             total_ms: u64::try_from(settlement.settled_ms.saturating_sub(closing.taken_ms)).unwrap_or(0),
         };
-        self.hashes.record(&entry).await.map_err(Error::internal)
+        self.hashes.record(&entry).await.map_err(Error::internal)?;
+        Ok(known_ms)
     }
 
-    /// Notes in the ledger that limiter and hashes have a call.
+    /// A call that the limiter did not see takes its place in the windows now, unless nothing came of it.
+    async fn settle(&self, closing: &Closing, call_id: &CallId) -> Result<i64, LimitError> {
+        let Closing { settlement, policies, taken_ms, is_degraded, .. } = closing;
+        let cost_nanousd = settlement.cost_nanousd;
+        let came_to_nothing = settlement.outcome == "failed" && cost_nanousd == 0;
+        match *is_degraded && !came_to_nothing {
+            true => self.limiter.settle_late(call_id, policies, cost_nanousd, *taken_ms).await,
+            // Made too long ago for any window.
+            false if *is_degraded => self.limiter.settle_late(call_id, policies, cost_nanousd, 0).await,
+            false => self.limiter.settle(call_id, policies, cost_nanousd).await,
+        }
+    }
+
+    /// Notes in the ledger that limiter and hashes have a call, since a time by the limiter's clock.
     ///
     /// # Errors
     /// `store_unavailable`.
-    pub async fn mark(&self, id: &str) -> Result<(), Error> {
-        Ok(self.store.mark_booked(id, clock::now_ms()).await?)
+    pub async fn mark(&self, id: &str, known_ms: i64) -> Result<(), Error> {
+        Ok(self.store.mark_booked(id, clock::now_ms(), known_ms).await?)
     }
 
     /// Lets a closed call wait until the ledger answers again.
@@ -83,8 +100,8 @@ impl Books {
         for (id, entry) in outbox.waiting().await.map_err(Error::internal)? {
             let closing: Closing = serde_json::from_str(&entry).map_err(Error::internal)?;
             if self.write_down(&closing).await? {
-                self.book(&closing).await?;
-                self.mark(&id).await?;
+                let known_ms = self.book(&closing).await?;
+                self.mark(&id, known_ms).await?;
             }
             outbox.remove(&id).await.map_err(Error::internal)?;
             drained += 1;

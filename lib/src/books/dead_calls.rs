@@ -87,7 +87,7 @@ impl Books {
     async fn finish_row(&self, row: LedgerRow) -> Result<(), Error> {
         let policies = policies(&row)?;
         let Some(cost_nanousd) = row.cost_nanousd else {
-            let closing = Closing { settlement: at_ceiling(&row), answer: None, policies, taken_ms: row.created_ms };
+            let closing = closing(at_ceiling(&row), &row, policies);
             if !self.store.settle_call(&closing.settlement, None).await? {
                 // Somebody else was first: what they wrote counts.
                 return match self.store.ledger_row(&row.id).await? {
@@ -95,17 +95,24 @@ impl Books {
                     _ => Ok(()),
                 };
             }
-            self.book(&closing).await?;
-            return self.mark(&row.id).await;
+            return self.book_and_mark(&closing).await;
         };
         let mut settlement = at_ceiling(&row);
         settlement.cost_nanousd = cost_nanousd;
-        settlement.outcome = row.outcome.unwrap_or_default();
-        settlement.usage = row.usage;
+        settlement.outcome = row.outcome.clone().unwrap_or_default();
+        settlement.usage = row.usage.clone();
         settlement.settled_ms = row.settled_ms.unwrap_or(row.created_ms);
-        self.book(&Closing { settlement, answer: None, policies, taken_ms: row.created_ms }).await?;
-        self.mark(&row.id).await
+        self.book_and_mark(&closing(settlement, &row, policies)).await
     }
+
+    async fn book_and_mark(&self, closing: &Closing) -> Result<(), Error> {
+        let known_ms = self.book(closing).await?;
+        self.mark(&closing.settlement.call_id, known_ms).await
+    }
+}
+
+fn closing(settlement: Settlement, row: &LedgerRow, policies: Vec<Policy>) -> Closing {
+    Closing { settlement, answer: None, policies, taken_ms: row.created_ms, is_degraded: row.is_degraded }
 }
 
 /// The end of a call of which nothing is known.

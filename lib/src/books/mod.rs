@@ -10,7 +10,7 @@ mod dead_calls;
 mod outbox;
 mod reckoning;
 
-pub(crate) use accounts::{callers_budgets, shared_budgets};
+pub(crate) use accounts::{callers_budgets, scope, shared_budgets};
 pub use closing::Closing;
 pub use dead_calls::Swept;
 pub use outbox::Outbox;

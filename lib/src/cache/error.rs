@@ -9,6 +9,8 @@ pub enum CacheError {
     Address(&'static str),
     /// No connection, or it broke.
     Unreachable(String),
+    /// It has just failed, so it was not asked: see [`super::Cache::with_breaker`].
+    Away,
     /// No answer in time. Whether the command ran is not known.
     Deadline,
     /// The store's own quota is used up. As good as down: never retry.
@@ -30,9 +32,16 @@ impl CacheError {
             Self::Quota(text.to_owned())
         } else if ["WRONGPASS", "NOAUTH"].iter().any(|code| text.starts_with(code)) {
             Self::Auth
+        } else if ["LOADING", "MASTERDOWN", "CLUSTERDOWN"].iter().any(|code| text.starts_with(code)) {
+            Self::Unreachable(text.to_owned())
         } else {
             Self::Command(text.to_owned())
         }
+    }
+
+    /// Whether nothing else would be answered either.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Away | Self::Deadline | Self::Quota(_) | Self::Auth)
     }
 
     /// Whether a script has to be sent in full.
@@ -46,6 +55,7 @@ impl fmt::Display for CacheError {
         match self {
             Self::Address(text) => write!(f, "the Redis address cannot be used: {text}"),
             Self::Unreachable(text) => write!(f, "Redis cannot be reached: {text}"),
+            Self::Away => f.write_str("Redis has just failed and was not asked"),
             Self::Deadline => f.write_str("Redis did not answer in time"),
             Self::Quota(text) => write!(f, "the quota of Redis is used up: {text}"),
             Self::Auth => f.write_str("Redis refused the token or password"),
@@ -68,6 +78,7 @@ mod tests {
         assert!(matches!(CacheError::from_server("ERR max requests limit exceeded"), CacheError::Quota(_)));
         assert!(matches!(CacheError::from_server("ERR max request size exceeded"), CacheError::Command(_)));
         assert_eq!(CacheError::from_server("WRONGPASS invalid or missing auth token"), CacheError::Auth);
+        assert!(CacheError::from_server("LOADING Redis is loading the dataset in memory").is_outage());
         assert!(CacheError::from_server("NOSCRIPT No matching script.").is_unknown_script());
     }
 }

@@ -4,6 +4,7 @@
 //! sent once more, because functions are frozen and thawed and their sockets die meanwhile: send only what may run
 //! twice (reads, `SET`, scripts that are idempotent by call id), never a bare `INCR`.
 
+mod breaker;
 mod error;
 mod reply;
 mod tcp;
@@ -13,7 +14,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::breaker::Breaker;
 pub use self::{
+    breaker::Change,
     error::CacheError,
     reply::{Arg, Reply},
     tcp::TcpCache,
@@ -45,7 +48,14 @@ impl Script {
 
 /// One Redis. Cheap to clone; clones share their connection.
 #[derive(Clone, Debug)]
-pub enum Cache {
+pub struct Cache {
+    door: Door,
+    breaker: Option<Breaker>,
+}
+
+/// How Redis is reached.
+#[derive(Clone, Debug)]
+enum Door {
     /// `redis://` or `rediss://`.
     Tcp(TcpCache),
     /// Upstash's REST API.
@@ -60,7 +70,7 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Address`] if `url` is no `redis://` or `rediss://` URL.
     pub fn tcp(url: &str, prefix: &str) -> Result<Self, CacheError> {
-        Ok(Self::Tcp(TcpCache::new(url, prefix)?))
+        Ok(Self { door: Door::Tcp(TcpCache::new(url, prefix)?), breaker: None })
     }
 
     /// Upstash over REST. Parses, connects to nothing.
@@ -69,23 +79,52 @@ impl Cache {
     /// [`CacheError::Address`] if `url` is no `https://` (or, for a local double, `http://`) URL, or the token
     /// cannot stand in a header.
     pub fn upstash(url: &str, token: &str, prefix: &str) -> Result<Self, CacheError> {
-        Ok(Self::Upstash(UpstashCache::new(url, token, prefix)?))
+        Ok(Self { door: Door::Upstash(UpstashCache::new(url, token, prefix)?), breaker: None })
     }
 
     /// The same with another deadline per operation. For tests.
     #[must_use]
-    pub fn with_deadline(self, deadline: Duration) -> Self {
-        match self {
-            Self::Tcp(tcp) => Self::Tcp(tcp.with_deadline(deadline)),
-            Self::Upstash(upstash) => Self::Upstash(upstash.with_deadline(deadline)),
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.door = match self.door {
+            Door::Tcp(tcp) => Door::Tcp(tcp.with_deadline(deadline)),
+            Door::Upstash(upstash) => Door::Upstash(upstash.with_deadline(deadline)),
+        };
+        self
+    }
+
+    /// The same behind a breaker: one failure, and every operation is [`CacheError::Away`] at once until Redis has
+    /// answered a question in the background. `tell` hears of each change once.
+    #[must_use]
+    pub fn with_breaker(mut self, tell: impl Fn(Change) + Send + Sync + 'static) -> Self {
+        self.breaker = Some(Breaker::new(tell));
+        self
+    }
+
+    /// Whether nobody asks Redis at the moment.
+    pub fn is_away(&self) -> bool {
+        self.breaker.as_ref().is_some_and(Breaker::is_open)
+    }
+
+    /// Asks now whether Redis is back, where it is away: for work that comes too seldom to be told to come later.
+    pub async fn knock(&self) {
+        if let Some(breaker) = self.breaker.as_ref().filter(|breaker| breaker.is_open()) {
+            breaker.look(&self.door).await;
+        }
+    }
+
+    /// Upstash, if it is that.
+    pub fn as_upstash(&self) -> Option<&UpstashCache> {
+        match &self.door {
+            Door::Tcp(_) => None,
+            Door::Upstash(upstash) => Some(upstash),
         }
     }
 
     /// What stands before every key.
     pub fn prefix(&self) -> &str {
-        match self {
-            Self::Tcp(tcp) => tcp.prefix(),
-            Self::Upstash(upstash) => upstash.prefix(),
+        match &self.door {
+            Door::Tcp(tcp) => tcp.prefix(),
+            Door::Upstash(upstash) => upstash.prefix(),
         }
     }
 
@@ -94,7 +133,7 @@ impl Cache {
     /// # Errors
     /// Any [`CacheError`].
     pub async fn command(&self, args: &[Arg]) -> Result<Reply, CacheError> {
-        self.command_by(args, self.deadline()).await
+        self.ask(self.door.command_by(args, self.door.deadline())).await
     }
 
     /// Several commands in one round trip, in order, not atomic: one may fail and the next still runs.
@@ -105,10 +144,7 @@ impl Cache {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        match self {
-            Self::Tcp(tcp) => tcp.run(commands, self.deadline()).await,
-            Self::Upstash(upstash) => upstash.pipeline(commands, self.deadline()).await,
-        }
+        self.ask(self.door.pipeline(commands)).await
     }
 
     /// A script: one round trip where Redis knows it already, two where it has to be told.
@@ -116,32 +152,46 @@ impl Cache {
     /// # Errors
     /// Any [`CacheError`].
     pub async fn eval(&self, script: &Script, keys: &[String], args: &[Arg]) -> Result<Reply, CacheError> {
-        let deadline = self.deadline();
+        let deadline = self.door.deadline();
         let mut command = Vec::with_capacity(3 + keys.len() + args.len());
         command.push(Arg::from("EVALSHA"));
         command.push(Arg::from(script.sha1));
         command.push(Arg::from(keys.len().to_string()));
         command.extend(keys.iter().map(|key| Arg::from(key.as_str())));
         command.extend_from_slice(args);
-        match self.command_by(&command, deadline).await {
-            Err(error) if error.is_unknown_script() => {
-                command[0] = Arg::from("EVAL");
-                command[1] = Arg::from(script.text);
-                self.command_by(&command, deadline).await
+        self.ask(async {
+            match self.door.command_by(&command, deadline).await {
+                Err(error) if error.is_unknown_script() => {
+                    command[0] = Arg::from("EVAL");
+                    command[1] = Arg::from(script.text);
+                    self.door.command_by(&command, deadline).await
+                }
+                answered => answered,
             }
-            answered => answered,
-        }
+        })
+        .await
     }
 
     /// Opens the connection ahead of the first command. A failure shows up there, not here.
     pub async fn warm(&self) {
         let deadline = Instant::now() + WARM_DEADLINE;
-        match self {
-            Self::Tcp(tcp) => tcp.warm(deadline).await,
-            Self::Upstash(upstash) => upstash.warm(deadline).await,
+        match &self.door {
+            Door::Tcp(tcp) => tcp.warm(deadline).await,
+            Door::Upstash(upstash) => upstash.warm(deadline).await,
         }
     }
 
+    /// Asks, unless Redis is known to be away. What is asked is not begun before this is awaited.
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, CacheError>>) -> Result<T, CacheError> {
+        let Some(breaker) = &self.breaker else { return question.await };
+        let generation = breaker.enter(&self.door).await?;
+        let answer = question.await;
+        breaker.heard(&self.door, generation, &answer);
+        answer
+    }
+}
+
+impl Door {
     async fn command_by(&self, args: &[Arg], deadline: Instant) -> Result<Reply, CacheError> {
         match self {
             Self::Tcp(tcp) => {
@@ -149,6 +199,21 @@ impl Cache {
                 replies.into_iter().next().unwrap_or_else(|| Err(CacheError::Protocol("no reply".to_owned())))
             }
             Self::Upstash(upstash) => upstash.command(args, deadline).await,
+        }
+    }
+
+    async fn pipeline(&self, commands: &[Vec<Arg>]) -> Result<Vec<Result<Reply, CacheError>>, CacheError> {
+        match self {
+            Self::Tcp(tcp) => tcp.run(commands, self.deadline()).await,
+            Self::Upstash(upstash) => upstash.pipeline(commands, self.deadline()).await,
+        }
+    }
+
+    /// Whether it answers.
+    async fn ping(&self) -> Result<(), CacheError> {
+        match self.command_by(&[Arg::from("PING")], self.deadline()).await {
+            Err(error) if error.is_outage() => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod budgets;
 pub mod cache;
 pub mod claude;
 pub mod database;
+pub mod degraded;
 pub mod edge;
 pub mod plans;
 pub mod stripe;
@@ -27,6 +28,8 @@ pub struct Config {
     pub database: database::Database,
     /// Redis, if there is one.
     pub cache: Option<cache::Cache>,
+    /// What holds while Redis is away.
+    pub degraded: degraded::Degraded,
     /// Claude's API.
     pub claude: claude::Claude,
     /// What may be spent.
@@ -72,6 +75,7 @@ impl Config {
             stage,
             database,
             cache,
+            degraded: degraded::Degraded::from_env()?,
             claude: claude::Claude::from_env()?,
             budgets: budgets::Budgets::from_env()?,
             stripe: stripe::Stripe::from_env()?,

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 use super::Ctx;
 use crate::{
-    Code, Error,
-    auth::{Caller, Credential},
-    books,
-    config::plans::PlanId,
-    env,
+    Code, Error, books, env,
     http::{Request, headers::bearer},
     store::Statement,
 };
@@ -40,6 +36,7 @@ impl Ctx {
     /// # Errors
     /// `store_unavailable`, `limiter_unavailable`, `internal`; what was done stays done.
     pub async fn reconcile(&self) -> Result<Value, Error> {
+        self.knock_at_limiter().await;
         let books = self.books().await?;
         let drained = books.drain_outbox().await?;
         let now_ms = books.limiter.now_ms().await.map_err(books::unavailable)?;
@@ -68,9 +65,9 @@ impl Ctx {
             self.store().await?.rows(Statement::new("select 'alive'", [])).await.map(drop).map_err(Error::from)
         })
         .await;
-        // Reading the limits of a caller who does not exist spends nothing and writes nothing.
-        let nobody = Caller::user("", PlanId::Free, Credential::None);
-        let limiter = timed(async { self.standings(&nobody).await.map(drop) }).await;
+        self.knock_at_limiter().await;
+        // A look at nothing reads the epoch, spends nothing and writes nothing.
+        let limiter = timed(async { self.limiter()?.peek(&[]).await.map(drop).map_err(books::unavailable) }).await;
         let is_well = store["ok"] == true && limiter["ok"] == true;
         let figures = json!({ "store": store, "limiter": limiter, "stage": self.stage() });
         if is_well { Ok(figures) } else { Err(figures) }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     Ctx,
+    degraded::{TakenHere, Unanswered, is_outage, learn_time, limiter_now_ms},
     plan_in_force::{identity, plan_changed, revoked},
     policies::policies,
     price::PricedCall,
@@ -14,9 +15,8 @@ use crate::{
     auth::Caller,
     books::{hold_ttl_ms, unavailable, unavailable_now},
     chat::limits_json,
-    clock,
     ids::CallId,
-    limit::{Ask, Decision, LimitError, Obstacle, Overdue, Policy, Reading, Standing},
+    limit::{Ask, Decision, Obstacle, Overdue, Policy, Reading, Standing},
     sabotage::Protection,
 };
 
@@ -36,6 +36,8 @@ pub struct Hold {
     pub taken_ms: i64,
     /// When the limiter's memory began; none where the call is in no budget, so that it does not matter.
     pub epoch_ms: Option<i64>,
+    /// Set where this instance took it, because the limiter was away.
+    pub here: Option<TakenHere>,
 }
 
 impl Hold {
@@ -63,44 +65,55 @@ impl Ctx {
     /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
-        let mut now_ms = clock::now_ms();
+        let mut now_ms = limiter_now_ms();
         let mut has_looked = false;
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
             let hold_nanousd = if Protection::Hold.is_off() { 0 } else { call.ceiling_nanousd };
             let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, hold_nanousd) };
             let answer = self.time("limit", self.limiter()?.reserve(&ask)).await;
-            let decision = answer.map_err(|error| {
-                if !matches!(error, LimitError::Invalid(_)) {
-                    self.withdraw_later(&call_id, &policies);
-                }
-                unavailable(error)
-            })?;
+            let decision = match answer {
+                Ok(decision) => decision,
+                Err(error) => return self.reserve_here(&Unanswered { caller, call, ask, now_ms }, error).await,
+            };
             self.add_limit_headers(&policies, decision.standings());
             match decision {
                 Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {
                     self.note("call_id", call_id.as_str());
                     self.note("model", call.model.id);
+                    learn_time(at_ms);
                     self.look_after_later(overdue, &policies);
                     let has_budget = policies.iter().any(|policy| matches!(policy, Policy::Budget { .. }));
                     let epoch_ms = has_budget.then_some(epoch_ms);
-                    return Ok(Hold { call_id, policies, standings, taken_ms: at_ms, epoch_ms });
+                    return Ok(Hold { call_id, policies, standings, taken_ms: at_ms, epoch_ms, here: None });
                 }
                 Decision::Refused { overdue, .. } if !overdue.is_empty() && !has_looked => {
                     // What dead calls hold may be all that is missing.
                     has_looked = true;
-                    self.books().await?.look_after(&overdue, &policies).await?;
+                    let looked = self.books().await?.look_after(&overdue, &policies).await;
+                    self.unless_away(looked)?;
                 }
                 Decision::Refused { violated, retry_after_ms, standings, .. } => {
                     let (policies, violated, standings) = (&policies, &violated, &standings);
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }
-                Decision::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
+                Decision::Obstructed(obstacle) => {
+                    let cleared = self.clear(obstacle, &policies).await;
+                    now_ms = self.unless_away(cleared)?.flatten().unwrap_or(now_ms);
+                }
                 Decision::PlanChanged { plan } => return Err(plan_changed(&plan)),
                 Decision::Revoked => return Err(revoked()),
             }
         }
         Err(unsettled())
+    }
+
+    /// Nothing, where the limiter has gone away meanwhile: the next ask finds out.
+    fn unless_away<T>(&self, done: Result<T, Error>) -> Result<Option<T>, Error> {
+        match done {
+            Err(_) if self.is_limiter_away() => Ok(None),
+            done => done.map(Some),
+        }
     }
 
     /// An ask of this deployment: slots live as long as a call can, holds until somebody knows better.
@@ -109,16 +122,20 @@ impl Ctx {
         Ask { call_id, identity: None, policies, hold_nanousd, slot_ttl_ms, hold_ttl_ms: hold_ttl_ms(slot_ttl_ms) }
     }
 
-    /// How the caller's policies stand; reading spends nothing.
+    /// How the caller's policies stand; reading spends nothing. Nothing is known while the limiter is away.
     ///
     /// # Errors
     /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
-        let mut now_ms = clock::now_ms();
+        let mut now_ms = limiter_now_ms();
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
-            let look = self.limiter()?.look(identity(caller), &policies);
-            match self.time("limit", look).await.map_err(unavailable)? {
+            let look = self.time("limit", self.limiter()?.look(identity(caller), &policies)).await;
+            if look.as_ref().is_err_and(is_outage) {
+                self.say_degraded();
+                return Ok(Vec::new());
+            }
+            match look.map_err(unavailable)? {
                 Reading::Standings(standings) => return Ok(standings),
                 Reading::Obstructed(obstacle) => now_ms = self.clear(obstacle, &policies).await?.unwrap_or(now_ms),
                 Reading::PlanChanged { plan } => return Err(plan_changed(&plan)),
@@ -160,6 +177,9 @@ impl Ctx {
 
     /// Gives back what a call took that delivered nothing.
     pub(super) async fn release(&self, hold: &Hold) {
+        if let Some(here) = hold.here {
+            return self.release_here(hold, here).await;
+        }
         let released = match self.limiter() {
             Ok(limiter) => limiter.release(&hold.call_id, &hold.policies).await.map_err(unavailable),
             Err(error) => Err(error),

@@ -1,6 +1,13 @@
 //! The write-ahead: the ledger row is there before Claude hears of the call. One store round trip.
 
-use super::{Ctx, admission::Hold, plan_in_force::not_begun, price::PricedCall, turn::Given};
+use super::{
+    Ctx,
+    admission::Hold,
+    degraded::{Word, ledger_budgets, money},
+    plan_in_force::not_begun,
+    price::PricedCall,
+    turn::Given,
+};
 use crate::{
     Code, Error,
     auth::Caller,
@@ -10,9 +17,13 @@ use crate::{
     cost::PRICE_VERSION,
     ids,
     sabotage::Protection,
-    store::{Begun, NewCall, Settlement, StoreError, StoredMessage},
+    store::{Begun, Money, NewCall, Settlement, StoreError, StoredMessage},
     usage::{Source, Usage},
 };
+
+/// How often a row is tried: the limiter may have lost its memory, the ledger may have to be asked, and room may come free
+/// in between.
+const ATTEMPTS: usize = 4;
 
 /// A call that stands in the ledger and has not been made yet. [`Ctx::call_claude`] makes and settles it, whatever
 /// happens on the way. Dropped before, it is settled as one that was never made. A process that dies leaves the row
@@ -102,7 +113,7 @@ impl Ctx {
         OpenCall { unmade: Some(self.clone()), hold, priced, owner: caller.id.0.clone(), conversation }
     }
 
-    /// One store round trip, and another only where the limiter lost its memory in between.
+    /// One store round trip, and another only where the limiter lost its memory in between or does not know of all calls.
     async fn write_ahead(
         &self,
         caller: &Caller,
@@ -110,14 +121,24 @@ impl Ctx {
         mut hold: Hold,
         write: &Write<'_>,
     ) -> Result<(Hold, Vec<StoredMessage>), Error> {
-        for _ in 0..2 {
-            let error = match self.write(caller, priced, &hold, write).await {
+        let mut is_fenced = false;
+        for _ in 0..ATTEMPTS {
+            let error = match self.write(caller, priced, &hold, is_fenced, write).await {
                 Ok(Begun::Started { history }) => return Ok((hold, history)),
                 Ok(Begun::Outdated) => {
                     self.release(&hold).await;
                     hold = self.reserve(caller, priced).await?;
                     continue;
                 }
+                Ok(Begun::Fenced) => {
+                    is_fenced = true;
+                    self.bring_in_degraded_later();
+                    continue;
+                }
+                Ok(Begun::NoRoom) => match self.ledger_refusal(caller, priced, &hold, 0).await {
+                    Ok(Some(error)) | Err(error) => error,
+                    Ok(None) => continue,
+                },
                 Ok(Begun::NothingToAnswer) => {
                     Error::new(Code::NotFound, "The conversation has no message that this refers to. Load it again.")
                 }
@@ -138,18 +159,25 @@ impl Ctx {
         caller: &Caller,
         priced: &PricedCall,
         hold: &Hold,
+        is_fenced: bool,
         write: &Write<'_>,
     ) -> Result<Begun, StoreError> {
         let store = self.store_for_call(caller).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let record = hold.record();
+        let (record, budgets) = (hold.record(), ledger_budgets(&hold.policies));
+        let word = match hold.here {
+            Some(_) => Word::LedgerAlone,
+            None if is_fenced => Word::LedgerToo,
+            None => Word::Limiter,
+        };
+        let money = money(word, hold.taken_ms, &budgets);
         match write {
             Write::Nothing if Protection::WriteAhead.is_off() => Ok(Begun::Started { history: Vec::new() }),
             Write::Nothing => {
-                let row = new_call(caller, priced, hold, &record, "messages", None);
+                let row = NewCall { money, ..new_call(caller, priced, hold, &record, "messages", None) };
                 self.time("store", store.begin_call(&row)).await
             }
             Write::Turn { body, id, tokens_bound } => {
-                let row = new_call(caller, priced, hold, &record, "chat", Some(id));
+                let row = NewCall { money, ..new_call(caller, priced, hold, &record, "chat", Some(id)) };
                 let history_tokens_max = caller.plan.plan().input_tokens_max;
                 let turn = Given { body, id, tokens_bound: *tokens_bound, history_tokens_max };
                 self.time("store", turn.write(&store, &row)).await
@@ -201,7 +229,13 @@ fn unmade(hold: &Hold, owner: &str, error_code: &str) -> Closing {
         first_byte_ms: None,
         settled_ms: clock::now_ms(),
     };
-    Closing { settlement, answer: None, policies: hold.policies.clone(), taken_ms: hold.taken_ms }
+    Closing {
+        settlement,
+        answer: None,
+        policies: hold.policies.clone(),
+        taken_ms: hold.taken_ms,
+        is_degraded: hold.here.is_some(),
+    }
 }
 
 fn new_call<'a>(
@@ -217,6 +251,7 @@ fn new_call<'a>(
         owner: caller.id.as_str(),
         subject: caller.subject(),
         epoch_ms: hold.epoch_ms,
+        money: Money::Limiter { at_ms: hold.taken_ms },
         plan: caller.plan.as_str(),
         route,
         conversation_id,

@@ -24,19 +24,25 @@ impl Ctx {
     /// Settles the ledger, then tells limiter and hashes, then notes that they know. What cannot be done now waits:
     /// without the ledger in the outbox, without the limiter in the ledger itself.
     pub(super) async fn close(&self, closing: &Closing) {
+        self.leave_here(closing).await;
         let books = match self.books().await {
             Ok(books) => books,
             Err(error) => return self.warn("books_failed", &error),
         };
         let is_there = AtomicBool::new(true);
         let write = || async { books.write_down(closing).await.map(|found| is_there.store(found, Ordering::Relaxed)) };
-        let is_written = self.insist("ledger_failed", write).await;
+        let is_written = self.insist("ledger_failed", write).await.is_some();
         if !is_there.into_inner() {
             return;
         }
-        let is_booked = self.insist("booking_failed", || books.book(closing)).await;
-        let mark = || books.mark(&closing.settlement.call_id);
-        let is_done = is_written && is_booked && self.insist("mark_failed", mark).await;
+        let known_ms = self.insist("booking_failed", || books.book(closing)).await;
+        let is_done = match known_ms {
+            Some(known_ms) if is_written => {
+                let mark = || books.mark(&closing.settlement.call_id, known_ms);
+                self.insist("mark_failed", mark).await.is_some()
+            }
+            _ => false,
+        };
         if !is_written {
             self.insist("outbox_failed", || books.put_aside(closing)).await;
         }
@@ -45,6 +51,8 @@ impl Ctx {
         } else if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
             self.bring_in(&books).await;
         }
+        self.withdraw_waiting().await;
+        self.tell_alarms();
     }
 
     /// Brings in what this instance left behind, wherever it waits.
@@ -57,15 +65,23 @@ impl Ctx {
         }
     }
 
-    /// Tries again, a little later each time, and says whether it was done; what still fails is said loudly.
-    async fn insist<F: Future<Output = Result<(), Error>>>(&self, name: &'static str, part: impl Fn() -> F) -> bool {
+    /// Tries again, a little later each time, and gives what was done; what still fails is said loudly.
+    async fn insist<T, F>(&self, name: &'static str, part: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         for attempt in 1..=ATTEMPTS {
             match part().await {
-                Ok(()) => return true,
+                Ok(done) => return Some(done),
+                // Known, and said once: nobody comes back from an outage sooner by being asked.
+                Err(_) if name != "ledger_failed" && self.is_limiter_away() => {
+                    self.note(name, "limiter_away");
+                    return None;
+                }
                 Err(error) if attempt == ATTEMPTS => self.warn(name, &error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(100 << (2 * attempt))).await,
             }
         }
-        false
+        None
     }
 }

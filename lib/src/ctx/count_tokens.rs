@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     Ctx,
+    degraded::is_outage,
     plan_in_force::{identity, plan_changed, revoked},
     prepare::{forwarded, too_long},
     price::PricedCall,
@@ -55,8 +56,14 @@ impl Ctx {
     async fn take_a_count(&self, caller: &Caller) -> Result<(), Error> {
         let (call_id, policies) = (CallId::new(), windows(caller));
         let ask = Ask { identity: identity(caller), ..self.ask(&call_id, &policies, 0) };
-        let decision = self.time("limit", self.limiter()?.reserve(&ask)).await.map_err(unavailable)?;
-        self.add_limit_headers(&policies, decision.standings());
+        let decision = match self.time("limit", self.limiter()?.reserve(&ask)).await {
+            Err(error) if is_outage(&error) => self.share(&ask).await?.0,
+            answer => {
+                let decision = answer.map_err(unavailable)?;
+                self.add_limit_headers(&policies, decision.standings());
+                decision
+            }
+        };
         let (violated, retry_after_ms) = match decision {
             Decision::Admitted { .. } => return Ok(()),
             Decision::Refused { violated, retry_after_ms, .. } => (violated, retry_after_ms),

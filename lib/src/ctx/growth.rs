@@ -1,7 +1,15 @@
 //! Holds that grow: a call takes what it is likely to need, and more when it turns out to need more. Never less than
 //! what it could have cost so far.
 
-use super::{Ctx, call::OpenCall, prepare::prompt_tokens, price::PricedCall, refusal::Refusal};
+use super::{
+    Ctx,
+    admission::Hold,
+    call::OpenCall,
+    degraded::{Word, ledger_budgets, money},
+    prepare::prompt_tokens,
+    price::PricedCall,
+    refusal::Refusal,
+};
 use crate::{
     Error,
     auth::Caller,
@@ -9,6 +17,7 @@ use crate::{
     chat::ChatBody,
     ids::CallId,
     limit::{Extension, Policy, Reading, Standing},
+    store::Raised,
 };
 
 /// How often growing is tried again: lost accounts can be in the way.
@@ -33,20 +42,45 @@ impl Ctx {
             return Ok(());
         }
         let grown = call.priced.with_prompt(prompt_tokens)?;
-        if !self.time("limit", self.extend(&call.hold.call_id, &call.hold.policies, grown.ceiling_nanousd)).await? {
+        if !self.hold_more(&call.hold, call.priced.ceiling_nanousd, grown.ceiling_nanousd).await? {
             return Err(self.no_room(caller, call, &grown).await);
         }
-        let store = self.store().await?;
-        self.time("store", store.raise_ceiling(call.hold.call_id.as_str(), grown.ceiling_nanousd)).await?;
         call.priced = grown;
         Ok(())
+    }
+
+    /// Makes a call's hold larger in limiter and ledger, or in neither, and says whether there was room. Where the
+    /// limiter is away, or did not take the call, the ledger decides.
+    ///
+    /// # Errors
+    /// `limiter_unavailable`, `store_unavailable`: nobody knows, and it may hold as much or as little.
+    pub(super) async fn hold_more(&self, hold: &Hold, from_nanousd: i64, to_nanousd: i64) -> Result<bool, Error> {
+        let mut by = if hold.here.is_some() { Word::LedgerAlone } else { Word::Limiter };
+        if by == Word::Limiter {
+            match self.time("limit", self.extend(&hold.call_id, &hold.policies, to_nanousd)).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(_) if self.is_limiter_away() => by = Word::LedgerAlone,
+                Err(error) => return Err(error),
+            }
+        }
+        let (store, budgets) = (self.store().await?, ledger_budgets(&hold.policies));
+        loop {
+            let money = money(by, hold.taken_ms, &budgets);
+            let raised = store.raise_ceiling(hold.call_id.as_str(), from_nanousd, to_nanousd, money);
+            match self.time("store", raised).await? {
+                Raised::Done => return Ok(true),
+                Raised::Fenced if by == Word::Limiter => by = Word::LedgerToo,
+                Raised::Fenced | Raised::NoRoom => return Ok(false),
+            }
+        }
     }
 
     /// Makes a hold as large as said, in all of the call's budgets or in none, and says whether there was room.
     ///
     /// # Errors
     /// `limiter_unavailable`, `store_unavailable`: nobody knows, and it may hold as much or as little.
-    pub(super) async fn extend(&self, call_id: &CallId, policies: &[Policy], hold_nanousd: i64) -> Result<bool, Error> {
+    async fn extend(&self, call_id: &CallId, policies: &[Policy], hold_nanousd: i64) -> Result<bool, Error> {
         if !policies.iter().any(Policy::is_budget) {
             return Ok(true);
         }
@@ -63,6 +97,12 @@ impl Ctx {
 
     /// The refusal of a call that holds less than it needs. What it holds comes back when it is dropped.
     async fn no_room(&self, caller: &Caller, call: &OpenCall, grown: &PricedCall) -> Error {
+        if call.hold.here.is_some() || self.is_limiter_away() {
+            return match self.ledger_refusal(caller, grown, &call.hold, call.priced.ceiling_nanousd).await {
+                Ok(refusal) => refusal.unwrap_or_else(unavailable_now),
+                Err(error) => error,
+            };
+        }
         let policies: Vec<Policy> = call.hold.policies.iter().filter(|policy| policy.is_budget()).cloned().collect();
         let look = match self.limiter() {
             Ok(limiter) => limiter.look(None, &policies).await.map_err(unavailable),

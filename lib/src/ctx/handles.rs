@@ -3,7 +3,7 @@
 
 use std::{future::Future, sync::OnceLock};
 
-use super::Ctx;
+use super::{Ctx, alert};
 use crate::{
     Code, Error, auth,
     books::{Books, Outbox},
@@ -92,13 +92,13 @@ fn cache(config: &'static Config) -> Result<Option<&'static Cache>, ConfigError>
     static CACHE: OnceLock<Cache> = OnceLock::new();
     let Some(settings) = &config.cache else { return Ok(None) };
     once(&CACHE, || {
-        let made = match &settings.door {
+        let cache = match &settings.door {
             Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
                 .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
             Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
                 .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
         };
-        made.map(|cache| cache.with_deadline(settings.deadline))
+        Ok(cache?.with_deadline(settings.deadline).with_breaker(move |change| alert::tell(config, change)))
     })
     .map(Some)
 }
@@ -173,6 +173,18 @@ impl Ctx {
         limiter(self.config()).map_err(Error::internal)
     }
 
+    /// Whether Redis, where the limiter is, does not answer at the moment.
+    pub(super) fn is_limiter_away(&self) -> bool {
+        cache(self.config()).is_ok_and(|cache| cache.is_some_and(Cache::is_away))
+    }
+
+    /// Asks now whether Redis is back, where it is away.
+    pub(super) async fn knock_at_limiter(&self) {
+        if let Ok(Some(cache)) = cache(self.config()) {
+            cache.knock().await;
+        }
+    }
+
     /// The ledger and its copies.
     ///
     /// # Errors
@@ -208,6 +220,12 @@ impl Ctx {
             )
         })?;
         Ok(CLAUDE.get_or_init(|| Claude::new(&config.base_url, key)))
+    }
+
+    /// The team's identity provider, if there is one.
+    pub(super) fn issuer(&self) -> Option<&'static auth::Issuer> {
+        static ISSUER: OnceLock<Option<auth::Issuer>> = OnceLock::new();
+        ISSUER.get_or_init(|| self.config().auth.provider.clone().map(auth::Issuer::new)).as_ref()
     }
 
     /// The verifier of bearer tokens.

@@ -3,10 +3,13 @@
 //! What combines two modules is a method here, one file per part of a Claude call.
 
 mod admin;
+mod alert;
 mod billing;
 mod client_wire;
 mod closing;
 mod count_tokens;
+mod degraded;
+mod elastic;
 mod growth;
 mod handles;
 mod limit_headers;
@@ -39,7 +42,11 @@ pub(crate) use request_state::RequestState;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
-use crate::{config::Config, http::HeaderMap};
+use crate::{
+    config::Config,
+    http::HeaderMap,
+    observe::{Level, alarms},
+};
 
 /// A request's context. Cheap to clone.
 #[derive(Clone)]
@@ -93,6 +100,16 @@ impl Ctx {
     pub fn warn(&self, name: &'static str, error: &crate::Error) {
         self.state.record.set(name, error.to_string());
         self.state.loud();
+    }
+
+    /// Logs what the process has to say besides this request, and does what that asks for.
+    pub(crate) fn tell_alarms(&self) {
+        for alarm in alarms::take() {
+            self.state.platform.log(Level::Error, &alarm.line.to_string());
+            if let Some(work) = alarm.work {
+                self.after(work);
+            }
+        }
     }
 
     /// The headers that every answer carries.

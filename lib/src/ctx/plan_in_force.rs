@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::Ctx;
+use super::{Ctx, degraded::is_outage};
 use crate::{
     Code, Error,
     auth::{Caller, Credential},
@@ -83,7 +83,16 @@ impl Ctx {
 
     async fn plan_in_force(&self, caller: &Caller) -> Result<Option<PlanId>, Error> {
         let Some(identity) = identity(caller) else { return Ok(None) };
-        match self.time("limit", self.limiter()?.look(Some(identity), &[])).await.map_err(unavailable)? {
+        let look = self.time("limit", self.limiter()?.look(Some(identity), &[])).await;
+        if look.as_ref().is_err_and(is_outage) {
+            self.say_degraded();
+            return match guard(caller, None) {
+                Some(_) => self.plan_in_store(caller).await.map(Some),
+                // Nobody but the limiter could know better than the token.
+                None => Ok(None),
+            };
+        }
+        match look.map_err(unavailable)? {
             Reading::PlanChanged { plan } => Ok(PlanId::parse(&plan)),
             Reading::Revoked => Err(revoked()),
             // A key names no plan: where the limiter has forgotten it, the store knows.
@@ -101,7 +110,9 @@ impl Ctx {
             Some(plan) => limiter.set_plan(caller.id.as_str(), plan).await,
             None => limiter.revoke_session(&guard.id, ENDED_TTL_MS).await,
         };
-        if let Err(error) = noted {
+        if let Err(error) = noted
+            && !self.is_limiter_away()
+        {
             // The store goes on saying it.
             self.warn("plan_not_noted", &unavailable(error));
         }

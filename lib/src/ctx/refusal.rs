@@ -65,7 +65,13 @@ impl Refusal<'_> {
             3_600 => "an hour".to_owned(),
             seconds => format!("{seconds} seconds"),
         };
-        let detail = format!("{} Claude requests in {span} are used up.{wait}", plan.requests);
+        // Less than the plan's where an instance allows only its share.
+        let limits = self.broken().filter_map(|(policy, _)| match policy {
+            Policy::Window { limit, .. } => Some(*limit),
+            Policy::Budget { .. } | Policy::InFlight { .. } => None,
+        });
+        let requests = limits.min().unwrap_or(plan.requests);
+        let detail = format!("{requests} Claude requests in {span} are used up.{wait}");
         with_retry(Error::new(Code::LimitExceeded, detail), retry_after_s)
     }
 

@@ -1,6 +1,9 @@
 //! An ask that the limiter never answered: it may have been taken all the same, now or when the limiter goes on.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use super::Ctx;
 use crate::{
@@ -8,15 +11,22 @@ use crate::{
     limit::{LimitError, Policy},
 };
 
-/// Attempts, each waiting twice as long as the one before: half a minute in all. What is taken later still is found
+/// Attempts, each waiting twice as long as the one before: a quarter of a minute in all. What is taken later still is found
 /// as a hold that outlived its call.
-const ATTEMPTS: u32 = 7;
+const ATTEMPTS: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
+
+/// Asks that wait for the limiter to be back, at most so many.
+const WAITING_MAX: usize = 1_000;
+static WAITING: Mutex<Vec<(CallId, Vec<Policy>)>> = Mutex::new(Vec::new());
 
 impl Ctx {
     /// Gives back what the ask may have taken, and sees to it that it takes nothing any more: a settled call cannot be
-    /// admitted.
+    /// admitted. Where the limiter is known to be away, the ask waits for a later request of this instance.
     pub(super) fn withdraw_later(&self, call_id: &CallId, policies: &[Policy]) {
+        if self.is_limiter_away() {
+            return wait(call_id.clone(), policies.to_vec());
+        }
         let (ctx, call_id, policies) = (self.clone(), call_id.clone(), policies.to_vec());
         self.after(async move {
             for attempt in 0..ATTEMPTS {
@@ -24,13 +34,37 @@ impl Ctx {
                 if ctx.withdraw(&call_id, &policies).await.is_ok() {
                     return;
                 }
+                if ctx.is_limiter_away() {
+                    return wait(call_id, policies);
+                }
             }
         });
+    }
+
+    /// Withdraws what waits, if the limiter is back.
+    pub(super) async fn withdraw_waiting(&self) {
+        while !self.is_limiter_away() {
+            let Some((call_id, policies)) = waiting().pop() else { return };
+            if self.withdraw(&call_id, &policies).await.is_err() {
+                return wait(call_id, policies);
+            }
+        }
     }
 
     async fn withdraw(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {
         let Ok(limiter) = self.limiter() else { return Ok(()) };
         limiter.release(call_id, policies).await?;
-        limiter.settle(call_id, policies, 0).await
+        limiter.settle(call_id, policies, 0).await.map(drop)
     }
+}
+
+fn wait(call_id: CallId, policies: Vec<Policy>) {
+    let mut waiting = waiting();
+    if waiting.len() < WAITING_MAX {
+        waiting.push((call_id, policies));
+    }
+}
+
+fn waiting() -> std::sync::MutexGuard<'static, Vec<(CallId, Vec<Policy>)>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }

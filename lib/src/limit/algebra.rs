@@ -17,6 +17,15 @@ pub(super) struct Entry {
     pub(super) frees_at_ms: i64,
 }
 
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End<'a> {
+    pub(super) call_id: &'a CallId,
+    pub(super) cost_nanousd: i64,
+    /// When it was made, where windows did not hear of it then.
+    pub(super) made_ms: Option<i64>,
+}
+
 /// What one policy knows about one subject.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Account {
@@ -89,9 +98,27 @@ impl Account {
         }
         let frees_at_ms = now_ms.saturating_add(i64::try_from(lives_ms).unwrap_or(i64::MAX));
         let entry = Entry { call_id: ask.call_id.as_str().to_owned(), amount, frees_at_ms };
-        let place = self.entries.partition_point(|earlier| earlier.frees_at_ms <= frees_at_ms);
-        self.entries.insert(place, entry.clone());
+        self.insert(entry.clone());
         Some(entry)
+    }
+
+    /// What a call takes from a window that did not hear of it when it was made; nothing where it has it, or where it
+    /// would be gone by now. A clock that is ahead must not make an entry live longer than the window is.
+    pub(super) fn take_late(&mut self, policy: &Policy, end: &End<'_>, now_ms: i64) -> Option<Entry> {
+        let (Policy::Window { window_ms, .. }, Some(made_ms)) = (policy, end.made_ms) else { return None };
+        let frees_at_ms = made_ms.min(now_ms).saturating_add(i64::try_from(*window_ms).unwrap_or(i64::MAX));
+        let call_id = end.call_id.as_str();
+        if frees_at_ms <= now_ms || self.entries.iter().any(|entry| entry.call_id == call_id) {
+            return None;
+        }
+        let entry = Entry { call_id: call_id.to_owned(), amount: 1, frees_at_ms };
+        self.insert(entry.clone());
+        Some(entry)
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let place = self.entries.partition_point(|earlier| earlier.frees_at_ms <= entry.frees_at_ms);
+        self.entries.insert(place, entry);
     }
 
     /// Gives a call's entry back.

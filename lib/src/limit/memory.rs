@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Ask, Clock, Decision, Extension, Figures, Identity, LimitError, Opening, Overdue, Policy, Reading,
-    algebra::{self, Account, Call},
+    algebra::{self, Account, Call, End},
     decision::Verdict,
     identity::Note,
     notes::Notes,
@@ -140,18 +140,20 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
+    pub(super) fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+        let (call_id, cost) = (end.call_id, end.cost_nanousd);
         let (now, mut state) = (self.clock.now_ms(), self.lock());
         let epoch_ms = *state.epoch_ms.get_or_insert(now);
         if let Some(Call::Settled(_)) = state.calls.get(call_id.as_str()) {
-            return Ok(());
+            return Ok(now);
         }
         self.make_room(&mut state, policies, now)?;
         state.remember(call_id, Call::Settled(cost), self.max_accounts);
         for policy in policies {
             let mut account = state.live(policy, now);
             match policy {
-                Policy::Window { .. } => continue,
+                Policy::Window { .. } if end.made_ms.is_none() => continue,
+                Policy::Window { .. } => drop(account.take_late(policy, end, now)),
                 Policy::InFlight { .. } => account.give_back(call_id.as_str()),
                 Policy::Budget { .. } => {
                     account.settle(policy, call_id.as_str(), cost, epoch_ms);
@@ -159,7 +161,7 @@ impl MemoryLimiter {
             }
             state.keep(policy, account);
         }
-        Ok(())
+        Ok(now)
     }
 
     pub(super) fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {

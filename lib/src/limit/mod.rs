@@ -25,6 +25,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
+use self::algebra::End;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteLimiter;
 pub use self::{
@@ -166,18 +167,39 @@ impl Limiter {
     }
 
     /// Turns the call's hold into what it cost and frees its slot; request windows keep their entry. Settling twice
-    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit.
+    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit. Gives the store's
+    /// time: whatever is admitted later is admitted in full knowledge of this call.
     ///
     /// # Errors
     /// Any [`LimitError`]; settling again is safe.
-    pub async fn settle(&self, call_id: &CallId, policies: &[Policy], actual_nanousd: i64) -> Result<(), LimitError> {
-        policy::check_money(actual_nanousd)?;
+    pub async fn settle(&self, call_id: &CallId, policies: &[Policy], actual_nanousd: i64) -> Result<i64, LimitError> {
+        self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: None }, policies).await
+    }
+
+    /// Settles a call that was admitted elsewhere while this limiter was away: its request windows get their entry as
+    /// well, at the time at which it was made (milliseconds since 1970), unless they have it. Gives the store's time.
+    ///
+    /// # Errors
+    /// Any [`LimitError`]; settling again is safe.
+    pub async fn settle_late(
+        &self,
+        call_id: &CallId,
+        policies: &[Policy],
+        actual_nanousd: i64,
+        made_ms: i64,
+    ) -> Result<i64, LimitError> {
+        policy::check_money(made_ms)?;
+        self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: Some(made_ms) }, policies).await
+    }
+
+    async fn end(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+        policy::check_money(end.cost_nanousd)?;
         policy::check_policies(policies)?;
         match self {
-            Self::Redis(redis) => redis.settle(call_id, policies, actual_nanousd).await,
+            Self::Redis(redis) => redis.settle(end, policies).await,
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => sqlite.settle(call_id, policies, actual_nanousd).await,
-            Self::Memory(memory) => memory.settle(call_id, policies, actual_nanousd),
+            Self::Sqlite(sqlite) => sqlite.settle(end, policies).await,
+            Self::Memory(memory) => memory.settle(end, policies),
         }
     }
 

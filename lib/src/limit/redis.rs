@@ -3,6 +3,7 @@
 use super::{
     Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy,
     Reading, Standing,
+    algebra::End,
     decision::Verdict,
     identity::{Claim, Note, Refusal},
     scripts::{DROP, EXTEND, FIGURES, FORGET, NOTE, OPEN, PEEK, RELEASE, RESERVE, SETTLE},
@@ -105,10 +106,11 @@ impl RedisLimiter {
         Ok(())
     }
 
-    pub(super) async fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
-        let args = [self.clock_arg(), Arg::from(call_id.as_str()), Arg::from(cost), Arg::from(MARKER_MS)];
-        self.cache.eval(&SETTLE, &self.keys(Some(call_id), policies), &with(args, policies)).await?;
-        Ok(())
+    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+        let made = end.made_ms.map_or_else(|| Arg::from(""), Arg::from);
+        let (call_id, cost) = (Arg::from(end.call_id.as_str()), Arg::from(end.cost_nanousd));
+        let args = with([self.clock_arg(), call_id, cost, Arg::from(MARKER_MS), made], policies);
+        Ok(self.cache.eval(&SETTLE, &self.keys(Some(end.call_id), policies), &args).await?.int()?)
     }
 
     pub(super) async fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {

@@ -14,7 +14,7 @@ pub(super) static PEEK: Script = Script {
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "9c0ed6de6c5d4ad3ab046d0caddd72646f1ffc8b",
+    sha1: "2e47eeeccbabc725e788bf39cc21fcba30a2305b",
 };
 
 pub(super) static RELEASE: Script = Script {

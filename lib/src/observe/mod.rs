@@ -1,5 +1,6 @@
 //! What is said about a request: one log line, and its timings.
 
+pub mod alarms;
 mod record;
 mod timings;
 

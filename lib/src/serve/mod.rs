@@ -116,6 +116,7 @@ async fn answer(
         origin.decorate(headers);
     }
     ctx.decorate(headers);
+    ctx.tell_alarms();
     state.answered(response.status());
     response.body_mut().on_end(move |sent_bytes| {
         state.record.set("sent_bytes", sent_bytes);

@@ -52,7 +52,7 @@ impl Store {
         until_ms: i64,
         epoch_ms: i64,
     ) -> Result<BudgetAccount, StoreError> {
-        let mut statements: Vec<_> = self.epoch_lock(EXCLUDE).into_iter().collect();
+        let mut statements: Vec<_> = self.exclude_epoch().into_iter().collect();
         statements.push(Statement::new(ADVANCE, [epoch_ms.into()]));
         statements.push(snapshot(scope, since_ms, until_ms));
         let rows = self.atomic(statements).await?;
@@ -77,6 +77,11 @@ impl Store {
         self.epoch_lock(SHARE)
     }
 
+    /// The lock of whoever must be the only one.
+    pub(super) fn exclude_epoch(&self) -> Option<Statement> {
+        self.epoch_lock(EXCLUDE)
+    }
+
     /// SQLite has one writer at a time, so it needs none.
     fn epoch_lock(&self, sql: &'static str) -> Option<Statement> {
         match self {
@@ -95,12 +100,19 @@ impl Store {
     }
 }
 
+impl<'a> Scope<'a> {
+    /// As statements take it: the kind, and who.
+    pub(super) fn names(self) -> (&'static str, &'a str) {
+        match self {
+            Self::Deployment => ("deployment", ""),
+            Self::Plan(name) => ("plan", name),
+            Self::Subject(name) => ("subject", name),
+        }
+    }
+}
+
 fn snapshot(scope: Scope<'_>, since_ms: i64, until_ms: i64) -> Statement {
-    let (kind, name) = match scope {
-        Scope::Deployment => ("deployment", ""),
-        Scope::Plan(name) => ("plan", name),
-        Scope::Subject(name) => ("subject", name),
-    };
+    let (kind, name) = scope.names();
     let params: [Value; 4] = [since_ms.into(), until_ms.into(), kind.into(), name.into()];
     Statement::new(SNAPSHOT, params)
 }

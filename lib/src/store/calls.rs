@@ -1,6 +1,6 @@
 //! The ledger's first half: the row that is written before Claude hears of the call.
 
-use super::{Begun, Constraint, Statement, Store, StoreError, Value};
+use super::{Begun, Constraint, Money, Statement, Store, StoreError, Value};
 
 /// A call that is about to be made.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct NewCall<'a> {
     pub subject: &'a str,
     /// When the memory of the limiter that admitted it began, where that matters.
     pub epoch_ms: Option<i64>,
+    /// Who said that its money is there.
+    pub money: Money<'a>,
     /// The plan in force.
     pub plan: &'a str,
     /// `chat` or `messages`.
@@ -43,33 +45,25 @@ impl Store {
             "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, ",
             "ceiling_nanousd, hold, created_ms, subject, state, input_tokens, cache_write_5m_tokens, ",
             "cache_write_1h_tokens, cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, ",
-            "is_client_gone) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, ",
+            "is_client_gone, degraded_until_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, ",
+            "(select $9 where not exists (select 1 from calls where degraded_until_ms >= $14)), $10, $11, $12, ",
             "(select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13)), ",
-            "0, 0, 0, 0, 0, 0, 0, 0)"
+            "0, 0, 0, 0, 0, 0, 0, 0, $15)"
         );
-        let statements = self.share_epoch().into_iter().chain([Statement { sql: SQL, params: params(call) }]);
-        match self.atomic(statements.collect()).await {
+        let mut statements = self.entrance(call.money, call.ceiling_nanousd);
+        statements.push(Statement { sql: SQL, params: params(call) });
+        match self.atomic(statements).await {
             Ok(_) => Ok(Begun::Started { history: Vec::new() }),
             // The row's state was null, which the table refuses.
             Err(StoreError::Refused(Constraint::NotNull)) => Ok(Begun::Outdated),
+            Err(StoreError::Refused(Constraint::Money)) => Ok(Begun::without_money(call.money)),
             Err(error) => Err(error),
         }
     }
 }
 
-impl Store {
-    /// Raises what a running call may cost at most.
-    ///
-    /// # Errors
-    /// [`StoreError`]; raising again is safe.
-    pub async fn raise_ceiling(&self, id: &str, ceiling_nanousd: i64) -> Result<(), StoreError> {
-        const SQL: &str = "update calls set ceiling_nanousd = $2 \
-            where id = $1 and state = 'reserved' and ceiling_nanousd < $2";
-        self.rows(Statement::new(SQL, [id.into(), ceiling_nanousd.into()])).await.map(drop)
-    }
-}
-
-/// The values of a new row: its first twelve columns, and the epoch that it must not be older than.
+/// The values of a new row: its first twelve columns, the epoch that it must not be older than, the time until which
+/// the limiter must have known all calls, and the row's own time of that kind.
 pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
     vec![
         call.id.into(),
@@ -85,5 +79,7 @@ pub(super) fn params(call: &NewCall<'_>) -> Vec<Value> {
         call.created_ms.into(),
         call.subject.into(),
         call.epoch_ms.unwrap_or(i64::MAX).into(),
+        call.money.fence_ms().into(),
+        call.money.degraded_until_ms().into(),
     ]
 }

@@ -1,7 +1,7 @@
 //! The write-ahead of a chat call: conversation, turn, ledger row, and the history back, in one round trip.
 
 use super::{
-    Constraint, NewCall, Row, Statement, Store, StoreError, Value, calls,
+    Constraint, Money, NewCall, Row, Statement, Store, StoreError, Value, calls,
     turn_sql::{APPEND, APPEND_RESULTS, HISTORY, LEDGER, OPEN, SEED, SUPERSEDE, SUPERSEDE_LAST_ANSWER, TOUCH},
 };
 
@@ -95,6 +95,21 @@ pub enum Begun {
     /// The limiter has lost its memory since it admitted the call, so that others may have been given the same money.
     /// Nothing was written; the call has to be admitted again.
     Outdated,
+    /// The limiter does not know of all calls, or did not when it admitted this one. Nothing was written; the ledger has
+    /// to be asked for room.
+    Fenced,
+    /// The ledger has no room in a budget. Nothing was written.
+    NoRoom,
+}
+
+impl Begun {
+    /// What it means that a call's money is not there.
+    pub(super) fn without_money(money: Money<'_>) -> Self {
+        match money {
+            Money::Ledger { .. } => Self::NoRoom,
+            Money::Free { .. } | Money::Limiter { .. } => Self::Fenced,
+        }
+    }
 }
 
 impl Store {
@@ -121,7 +136,7 @@ impl Store {
                 ],
             )
         };
-        let mut statements: Vec<_> = self.share_epoch().into_iter().collect();
+        let mut statements = self.entrance(call.money, call.ceiling_nanousd);
         statements.push(match turn.turn {
             Turn::Regenerate { .. } | Turn::Results { .. } => at_turn(TOUCH, vec![call.created_ms.into()]),
             _ => at_turn(OPEN, vec![turn.title.into(), call.created_ms.into()]),
@@ -169,6 +184,7 @@ impl Store {
                 true => Begun::Outdated,
                 false => Begun::NothingToAnswer,
             }),
+            Err(StoreError::Refused(Constraint::Money)) => Ok(Begun::without_money(call.money)),
             Err(error) => Err(error),
         }
     }

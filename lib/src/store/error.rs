@@ -11,10 +11,22 @@ pub enum Constraint {
     Unique,
     /// A value that must be there is not: how statements of one transaction say that their condition fails.
     NotNull,
+    /// Such a value, where it says that a call's money is not there.
+    Money,
     /// A condition on a row.
     Check,
     /// Another one.
     Other,
+}
+
+impl Constraint {
+    /// What it means that a column may not be null.
+    pub(super) fn of_column(name: Option<&str>) -> Self {
+        match name {
+            Some("fits" | "ceiling_nanousd") => Self::Money,
+            _ => Self::NotNull,
+        }
+    }
 }
 
 /// Why a statement was not carried out.

@@ -26,6 +26,8 @@ pub struct LedgerRow {
     pub settled_ms: Option<i64>,
     /// Whether limiter and hashes have its cost.
     pub is_booked: bool,
+    /// Whether it was taken without the limiter.
+    pub is_degraded: bool,
 }
 
 macro_rules! columns {
@@ -33,7 +35,7 @@ macro_rules! columns {
         concat!(
             "select id, owner, cost_nanousd, ceiling_nanousd, outcome, input_tokens, cache_write_5m_tokens, ",
             "cache_write_1h_tokens, cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, ",
-            "hold, created_ms, settled_ms, booked_ms from calls where ",
+            "hold, created_ms, settled_ms, booked_ms, degraded_until_ms from calls where ",
             $rest
         )
     };
@@ -59,13 +61,15 @@ impl Store {
         rows.iter().map(ledger_row).collect()
     }
 
-    /// Calls that were settled before a time and that limiter and hashes may not know of, oldest first.
+    /// Calls that were settled before a time and that limiter and hashes may not know of, oldest first. Those that were
+    /// taken without the limiter count however young they are.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn calls_unbooked_before(&self, before_ms: i64, most: i64) -> Result<Vec<LedgerRow>, StoreError> {
-        const SQL: &str =
-            columns!("state = 'settled' and booked_ms is null and settled_ms < $1 order by settled_ms limit $2");
+        const SQL: &str = columns!(
+            "state = 'settled' and booked_ms is null and (settled_ms < $1 or degraded_until_ms is not null) order by settled_ms limit $2"
+        );
         let rows = self.rows(Statement::new(SQL, [before_ms.into(), most.into()])).await?;
         rows.iter().map(ledger_row).collect()
     }
@@ -87,13 +91,15 @@ impl Store {
         self.rows(Statement::new(SQL, params)).await?.iter().map(ledger_row).collect()
     }
 
-    /// Notes that limiter and hashes have a settled call's cost.
+    /// Notes that limiter and hashes have a settled call's cost, the limiter since `known_ms` at the latest, by its clock.
     ///
     /// # Errors
     /// [`StoreError`]; noting it again is safe.
-    pub async fn mark_booked(&self, id: &str, at_ms: i64) -> Result<(), StoreError> {
-        const SQL: &str = "update calls set booked_ms = $2 where id = $1 and state = 'settled' and booked_ms is null";
-        self.rows(Statement::new(SQL, [id.into(), at_ms.into()])).await.map(drop)
+    pub async fn mark_booked(&self, id: &str, at_ms: i64, known_ms: i64) -> Result<(), StoreError> {
+        const SQL: &str = "update calls set booked_ms = $2, \
+            degraded_until_ms = case when degraded_until_ms > 0 then $3 else degraded_until_ms end \
+            where id = $1 and state = 'settled' and booked_ms is null";
+        self.rows(Statement::new(SQL, [id.into(), at_ms.into(), known_ms.into()])).await.map(drop)
     }
 }
 
@@ -120,5 +126,6 @@ fn ledger_row(row: &Row) -> Result<LedgerRow, StoreError> {
         created_ms: row.int(13)?,
         settled_ms: row.int_opt(14)?,
         is_booked: row.int_opt(15)?.is_some(),
+        is_degraded: row.int_opt(16)?.is_some(),
     })
 }

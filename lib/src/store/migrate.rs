@@ -8,6 +8,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_billing", include_str!("migrations/0003_billing.sql")),
     ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
     ("0005_files_and_tool_results", include_str!("migrations/0005_files_and_tool_results.sql")),
+    ("0006_degraded", include_str!("migrations/0006_degraded.sql")),
 ];
 
 /// Any number that nothing else locks: it keeps two migrating processes apart.

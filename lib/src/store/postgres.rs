@@ -189,7 +189,10 @@ impl Attempt {
     fn failed(error: &tokio_postgres::Error) -> Self {
         let told = match error.code() {
             Some(code) if *code == SqlState::UNIQUE_VIOLATION => StoreError::Refused(Constraint::Unique),
-            Some(code) if *code == SqlState::NOT_NULL_VIOLATION => StoreError::Refused(Constraint::NotNull),
+            Some(code) if *code == SqlState::NOT_NULL_VIOLATION => {
+                let column = error.as_db_error().and_then(|error| error.column());
+                StoreError::Refused(Constraint::of_column(column))
+            }
             Some(code) if *code == SqlState::CHECK_VIOLATION => StoreError::Refused(Constraint::Check),
             Some(code) if code.code().starts_with("23") => StoreError::Refused(Constraint::Other),
             // Shutting down, starting up, out of connections or of memory: it may be there again in a moment.

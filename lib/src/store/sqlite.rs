@@ -64,10 +64,13 @@ fn value(value: ValueRef<'_>) -> Value {
 
 fn told(error: rusqlite::Error) -> StoreError {
     match &error {
-        rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::ConstraintViolation => {
+        rusqlite::Error::SqliteFailure(failure, text) if failure.code == ErrorCode::ConstraintViolation => {
             StoreError::Refused(match failure.extended_code {
                 ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => Constraint::Unique,
-                ffi::SQLITE_CONSTRAINT_NOTNULL => Constraint::NotNull,
+                ffi::SQLITE_CONSTRAINT_NOTNULL => {
+                    // NOT NULL constraint failed: TABLE.COLUMN
+                    Constraint::of_column(text.as_deref().and_then(|text| text.rsplit_once('.')).map(|(_, name)| name))
+                }
                 ffi::SQLITE_CONSTRAINT_CHECK => Constraint::Check,
                 _ => Constraint::Other,
             })

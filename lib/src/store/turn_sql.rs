@@ -45,18 +45,20 @@ pub(super) const SUPERSEDE_LAST_ANSWER: &str = "update messages set superseded_b
                 where owner = $1 and conversation_id = $2 and superseded_by is null)))";
 
 /// The row's state is null, which the table refuses, unless the conversation now ends with the caller's message, that
-/// message is not longer than what may be sent (`$15`), the turn found what it refers to (`$14`), and the limiter's
-/// memory that admitted the call is still the newest (`$13`). The refusal undoes the whole transaction.
+/// message is not longer than what may be sent (`$17`), the turn found what it refers to (`$16`), and the limiter's
+/// memory that admitted the call is still the newest (`$13`). The ceiling is null where the limiter did not know of all
+/// calls (`$14`). The refusal undoes the whole transaction.
 pub(super) const LEDGER: &str = "insert into calls (id, owner, plan, route, conversation_id, model_requested, model, price_version, \
     ceiling_nanousd, hold, created_ms, subject, state, input_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
-    cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+    cache_read_tokens, output_tokens, web_search_requests, web_fetch_requests, is_client_gone, degraded_until_ms) \
+    values ($1, $2, $3, $4, $5, $6, $7, $8, \
+    (select $9 where not exists (select 1 from calls where degraded_until_ms >= $14)), $10, $11, $12, \
     (select 'reserved' where not exists (select 1 from limiter_epoch where epoch_ms > $13) \
-     and 'user' = (select case when coalesce(tokens_bound, octet_length(content)) <= $15 then role end from messages \
+     and 'user' = (select case when coalesce(tokens_bound, octet_length(content)) <= $17 then role end from messages \
         where owner = $2 and conversation_id = $5 and superseded_by is null order by position desc limit 1) \
-     and ($14 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
-        and (superseded_by = $1 or (superseded_by is null and (client_id = $14 or id = $14)))))), \
-    0, 0, 0, 0, 0, 0, 0, 0)";
+     and ($16 = '' or exists (select 1 from messages where owner = $2 and conversation_id = $5 \
+        and (superseded_by = $1 or (superseded_by is null and (client_id = $16 or id = $16)))))), \
+    0, 0, 0, 0, 0, 0, 0, 0, $15)";
 
 pub(super) const HISTORY: &str = "select id, role, content, answer_id, own_tokens from (select id, role, content, position, answer_id, \
     cast(coalesce(tokens_bound, octet_length(content)) as bigint) as own_tokens, \

@@ -50,6 +50,8 @@ pub(super) struct Errand {
     pub(super) plan: &'static str,
     pub(super) model: &'static str,
     pub(super) max_tokens: u64,
+    /// The conversation that a chat belongs to, and how many words more it says.
+    pub(super) conversation: Option<(String, usize)>,
     /// What the stand-in is told to do.
     pub(super) directives: String,
     /// Whether the answer tells its usage, so that the ledger has no reason to guess.
@@ -66,6 +68,7 @@ impl Errand {
             plan: "pro",
             model: MODEL,
             max_tokens: 600,
+            conversation: None,
             directives: String::new(),
             tells_usage: true,
         }
@@ -98,7 +101,12 @@ impl Errand {
     pub(super) fn body(&self) -> Value {
         let words = format!("Go on. [[standin: bill_as={}{}]]", self.label, self.directives);
         if self.route == Route::Chat {
-            return json!({ "message": words, "model": self.model, "max_tokens": self.max_tokens });
+            let mut body = json!({ "message": words, "model": self.model, "max_tokens": self.max_tokens });
+            if let Some((id, more)) = &self.conversation {
+                body["message"] = format!("{words}{}", " word".repeat(*more)).into();
+                body["conversation_id"] = id.as_str().into();
+            }
+            return body;
         }
         let mut body = json!({
             "model": self.model,

@@ -1,9 +1,8 @@
 //! How often somebody may try: counted before any password is hashed, by network and by account.
 
-use std::sync::OnceLock;
-
 use super::super::{
     Ctx,
+    degraded::here,
     plan_in_force::{identity, plan_changed, revoked},
 };
 use crate::{
@@ -11,15 +10,13 @@ use crate::{
     auth::Caller,
     books::unavailable,
     config::plans::{AUTH_ATTEMPTS, AUTH_WINDOW_S},
-    http::{HeaderName, HeaderValue, Request},
+    http::Request,
     ids::CallId,
-    limit::{Ask, Decision, LimitError, Limiter, Policy},
+    limit::{Ask, Decision, LimitError, Policy},
 };
 
 /// Attempts in the window while the limiter is away: every instance counts for itself, so each allows fewer.
 const DEGRADED_ATTEMPTS: u64 = 2;
-/// Networks and accounts that an instance counts for itself, at most.
-const DEGRADED_ACCOUNTS: usize = 20_000;
 
 impl Ctx {
     /// Counts an attempt. One round trip takes it in both windows or in none; a success gives nothing back. `account`
@@ -50,8 +47,10 @@ impl Ctx {
         let decision = match self.time("limit", self.limiter()?.reserve(&ask)).await {
             Err(LimitError::Invalid(why)) => return Err(Error::internal(why)),
             Err(error) => {
-                self.warn("limiter_away", &unavailable(error));
-                self.add_header(HeaderName::from_static("x-purser-degraded"), HeaderValue::from_static("limiter"));
+                if !self.is_limiter_away() {
+                    self.warn("limiter_failed", &unavailable(error));
+                }
+                self.say_degraded();
                 let few = policies(DEGRADED_ATTEMPTS);
                 here().reserve(&Ask { policies: &few, ..ask }).await.map_err(unavailable)?
             }
@@ -76,10 +75,4 @@ impl Ctx {
             Decision::Obstructed(_) => Err(Error::internal("a window is no budget")),
         }
     }
-}
-
-/// What this instance counts while the limiter is away.
-fn here() -> &'static Limiter {
-    static HERE: OnceLock<Limiter> = OnceLock::new();
-    HERE.get_or_init(|| Limiter::memory(DEGRADED_ACCOUNTS))
 }

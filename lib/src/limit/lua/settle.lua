@@ -1,17 +1,33 @@
 -- Turns a call's hold into what it cost, and frees its slot. Once per call, also after the hold has expired.
 --
 -- KEYS[2]  the call's marker, then the policies' keys
--- ARGV[2]  call id   ARGV[3] what it cost   ARGV[4] ms the marker lives   then the policies
--- Answer: 1, or 0 where the call was settled before.
+-- ARGV[2]  call id   ARGV[3] what it cost   ARGV[4] ms the marker lives
+-- ARGV[5]  when it was made, in ms, where it was admitted elsewhere, so that its windows do not have it; else empty
+-- then the policies
+-- Answer: the time.
 
 local call_id, cost = ARGV[2], ARGV[3]
 local now = now_ms()
 local began = epoch(now, true)
 local known = redis.call('GET', KEYS[2])
 if known and string.sub(known, 1, 8) == 'settled:' then
-  return 0
+  return now
 end
 local hold = known and string.match(known, '^held:(%d+)$') or '0'
+
+-- A clock that is ahead must not make an entry live longer than a window is.
+local made = ARGV[5] ~= '' and math.min(tonumber(ARGV[5]), now)
+
+local function enter(policy)
+  local frees = made + policy.span
+  if frees > now and not redis.call('ZSCORE', policy.entries, call_id) then
+    redis.call('ZADD', policy.entries, text(frees), call_id)
+    local ttl = frees - now + 60000
+    if redis.call('PTTL', policy.entries) < ttl then
+      redis.call('PEXPIRE', policy.entries, text(ttl))
+    end
+  end
+end
 
 local function settle_money(policy)
   if hold ~= '0' and redis.call('ZREM', policy.entries, call_id .. ':' .. hold) == 1 then
@@ -31,12 +47,14 @@ local function settle_money(policy)
   -- A lost account learns of this cost when it is opened: from the ledger, or from the marker.
 end
 
-for _, policy in ipairs(policies(3, 5)) do
+for _, policy in ipairs(policies(3, 6)) do
   if policy.kind == 'in_flight' then
     redis.call('ZREM', policy.entries, call_id)
   elseif policy.kind == 'budget' then
     settle_money(policy)
+  elseif made then
+    enter(policy)
   end
 end
 redis.call('SET', KEYS[2], 'settled:' .. cost, 'PX', ARGV[4])
-return 1
+return now

@@ -1,5 +1,6 @@
 //! The limiter in a SQLite file that the processes of one machine share: `vercel dev` starts one per request.
 
+mod ask;
 mod identities;
 mod rows;
 
@@ -10,13 +11,14 @@ use std::{
 
 use rusqlite::{Transaction, TransactionBehavior, params};
 
+use self::ask::OwnedAsk;
 use self::identities::{note, refusal};
 use self::rows::{
     begin_epoch, drop_accounts, epoch, give_back, insert, load, make_tables, marker, open_account, remember, sweep,
 };
 use super::{
     Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
-    algebra::{self, Account, Call},
+    algebra::{self, Account, Call, End},
     decision::Verdict,
     identity::{Claim, Note},
 };
@@ -51,9 +53,10 @@ impl SqliteLimiter {
         self.write(move |tx, now| open(tx, &opening, now)).await
     }
 
-    pub(super) async fn settle(&self, call_id: &CallId, policies: &[Policy], cost: i64) -> Result<(), LimitError> {
-        let (call_id, policies) = (call_id.clone(), policies.to_vec());
-        self.write(move |tx, now| settle(tx, &call_id, &policies, cost, now)).await
+    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+        let (call_id, policies) = (end.call_id.clone(), policies.to_vec());
+        let (cost_nanousd, made_ms) = (end.cost_nanousd, end.made_ms);
+        self.write(move |tx, now| settle(tx, &End { call_id: &call_id, cost_nanousd, made_ms }, &policies, now)).await
     }
 
     pub(super) async fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {
@@ -221,16 +224,11 @@ fn open(tx: &Transaction<'_>, opening: &Opening, now: i64) -> Result<(), rusqlit
     Ok(())
 }
 
-fn settle(
-    tx: &Transaction<'_>,
-    call_id: &CallId,
-    policies: &[Policy],
-    cost: i64,
-    now: i64,
-) -> Result<(), rusqlite::Error> {
+fn settle(tx: &Transaction<'_>, end: &End<'_>, policies: &[Policy], now: i64) -> Result<i64, rusqlite::Error> {
+    let (call_id, cost) = (end.call_id, end.cost_nanousd);
     let epoch_ms = begin_epoch(tx, now)?;
     if let Some(Call::Settled(_)) = marker(tx, call_id.as_str())? {
-        return Ok(());
+        return Ok(now);
     }
     for policy in policies {
         if matches!(policy, Policy::Budget { .. }) {
@@ -244,9 +242,14 @@ fn settle(
         }
         if !matches!(policy, Policy::Window { .. }) {
             give_back(tx, policy, call_id)?;
+        } else if end.made_ms.is_some()
+            && let Some(entry) = load(tx, policy, now)?.take_late(policy, end, now)
+        {
+            insert(tx, policy, &entry)?;
         }
     }
-    remember(tx, call_id, Call::Settled(cost), now, MARKER_MS)
+    remember(tx, call_id, Call::Settled(cost), now, MARKER_MS)?;
+    Ok(now)
 }
 
 fn release(tx: &Transaction<'_>, call_id: &CallId, policies: &[Policy]) -> Result<(), rusqlite::Error> {
@@ -256,40 +259,4 @@ fn release(tx: &Transaction<'_>, call_id: &CallId, policies: &[Policy]) -> Resul
     }
     tx.prepare("delete from limit_markers where call_id = ?1")?.execute([call_id.as_str()])?;
     Ok(())
-}
-
-/// An ask that another thread can take.
-struct OwnedAsk {
-    call_id: CallId,
-    claim: Option<Claim>,
-    policies: Vec<Policy>,
-    hold_nanousd: i64,
-    slot_ttl_ms: u64,
-    hold_ttl_ms: u64,
-}
-
-impl From<&Ask<'_>> for OwnedAsk {
-    fn from(ask: &Ask<'_>) -> Self {
-        Self {
-            call_id: ask.call_id.clone(),
-            claim: ask.identity.map(|identity| identity.claim()),
-            policies: ask.policies.to_vec(),
-            hold_nanousd: ask.hold_nanousd,
-            slot_ttl_ms: ask.slot_ttl_ms,
-            hold_ttl_ms: ask.hold_ttl_ms,
-        }
-    }
-}
-
-impl OwnedAsk {
-    fn borrow(&self) -> Ask<'_> {
-        Ask {
-            call_id: &self.call_id,
-            identity: None,
-            policies: &self.policies,
-            hold_nanousd: self.hold_nanousd,
-            slot_ttl_ms: self.slot_ttl_ms,
-            hold_ttl_ms: self.hold_ttl_ms,
-        }
-    }
 }

@@ -40,8 +40,8 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     deployment.close().await;
     settle_again(&deployment).await?;
     let mut findings = audit(&deployment, &[]).await?;
-    let holds = whole == 3 * count;
-    findings.expect(holds, &format!("of {} calls, {whole} came whole", 3 * count));
+    findings.expect(whole >= count, &format!("of {} calls, only {whole} came whole", 3 * count));
+    findings.expect_no_repair();
     Ok(findings)
 }
 
@@ -79,5 +79,5 @@ async fn settle_wrongly(deployment: &Deployment, row: &LedgerRow, turn: i64) -> 
     }
     let limiter = Limiter::redis(deployment.cache.clone());
     let call_id = CallId(row.id.clone());
-    limiter.settle(&call_id, &row.policies, row.charged_nanousd).await.map_err(|error| error.to_string())
+    limiter.settle(&call_id, &row.policies, row.charged_nanousd).await.map(drop).map_err(|error| error.to_string())
 }

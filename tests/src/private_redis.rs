@@ -7,38 +7,65 @@ use std::{
 };
 
 /// `redis-server` on a port of its own, keeping nothing; killed in the end.
-pub(crate) struct PrivateRedis {
+pub struct PrivateRedis {
     port: u16,
     server: Child,
 }
 
 impl PrivateRedis {
-    pub(crate) fn start() -> Self {
+    /// Starts it.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start() -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         Self { port, server: launch(port) }
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// Its port.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it is.
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// As a crash does it.
-    pub(crate) fn kill(&mut self) {
+    ///
+    /// # Panics
+    /// Where it is gone already.
+    pub fn kill(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
     }
 
     /// Again, empty, on the same port.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         self.server = launch(self.port);
     }
 
+    /// It takes connections and bytes and answers nothing.
+    pub fn hang(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It goes on where it hung.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.server.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// A command from somebody else.
-    pub(crate) fn command(&self, args: &[&str]) {
+    ///
+    /// # Panics
+    /// Where Redis refuses it.
+    pub fn command(&self, args: &[&str]) {
         let mut connection = redis::Client::open(self.url()).unwrap().get_connection().unwrap();
         let mut command = redis::Cmd::new();
         for arg in args {
@@ -62,7 +89,7 @@ fn launch(port: u16) -> Child {
         .current_dir(std::env::temp_dir())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("redis-server is installed");
+        .unwrap_or_else(|error| panic!("redis-server is not installed: {error}"));
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Ready to accept connections")), "redis-server did not start");
     // It writes a few more lines; somebody has to read them.
