@@ -6,7 +6,7 @@
 //! Errors: `invalid_json`, `invalid_body`, `model_*`, `max_tokens_too_large`, `not_found`, `limit_exceeded`,
 //! `too_many_in_flight`, `session_revoked`, `limiter_unavailable`, `store_unavailable`, `claude_*`.
 //! Costs one limiter round trip, one store round trip, and what Claude charges; GET one store round trip, and two
-//! commands of Redis five times a second.
+//! commands of Redis four times a second.
 
 use std::process::ExitCode;
 

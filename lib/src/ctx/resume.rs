@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Ctx, client_wire::mark_as_ui_stream, price::CALL_MAX_MS, recording::LOOK_EVERY};
 use crate::{
-    Error,
+    Code, Error,
     auth::Caller,
     books::unavailable_now,
     chat::UiStream,
@@ -19,7 +19,7 @@ use crate::{
 /// Calls that began longer ago are not looked at. Far more than any call may run, for clocks differ.
 const LOOK_BACK_MS: i64 = 7_200_000;
 /// How often the recording is read.
-const READ_EVERY: Duration = Duration::from_millis(200);
+const READ_EVERY: Duration = Duration::from_millis(250);
 /// A recorder that is there gives its first sign by then: it looks every second.
 const FIRST_SIGN_MAX: Duration = LOOK_EVERY.saturating_mul(4);
 /// A recorder that gave no sign for so long is dead. It gives one every two seconds.
@@ -34,7 +34,8 @@ impl Ctx {
     /// cannot be told from it.
     ///
     /// # Errors
-    /// `session_revoked`, `store_unavailable`; `limiter_unavailable` where Redis does not answer.
+    /// `session_revoked`, `store_unavailable`; `too_many_in_flight` where this answer has been asked for too often;
+    /// `limiter_unavailable` where Redis does not answer.
     pub async fn resume(&self, caller: &Caller, conversation_id: &str) -> Result<Option<Response>, Error> {
         // No conversation has such an id, and Postgres takes no NUL.
         if conversation_id.is_empty() || conversation_id.chars().any(char::is_control) {
@@ -44,8 +45,15 @@ impl Ctx {
         let since_ms = clock::now_ms().saturating_sub(LOOK_BACK_MS);
         let running = store.running_answer(caller.id.as_str(), conversation_id, since_ms);
         let Some(answer) = self.time("store", running).await?.filter(goes_on_alone) else { return Ok(None) };
-        let mut reader = Reader::new(self.recordings()?, answer.call_id);
-        let Some(first) = self.time("cache", reader.first_sign()).await.map_err(unreadable)? else { return Ok(None) };
+        let recordings = self.recordings()?;
+        if !self.time("limit", recordings.want(&answer.call_id)).await.map_err(unreadable)? {
+            let detail = "This answer has been asked for too often. Load the conversation when it has ended.";
+            return Err(Error::new(Code::TooManyInFlight, detail).retry_after_s(30));
+        }
+        let mut reader = Reader::new(recordings, answer.call_id);
+        let Some(first) = self.time("recording", reader.first_sign()).await.map_err(unreadable)? else {
+            return Ok(None);
+        };
         let (sender, body) = stream();
         self.after(reader.follow(first, sender));
         let mut response = Response::new(body);
@@ -76,9 +84,8 @@ impl Reader {
         Self { recordings, call_id, from: 0, beat: 0, heard: Instant::now() }
     }
 
-    /// Asks for the recording and waits until there is one. None where nobody records, or nothing was to be recorded.
+    /// Waits until there is a recording. None where nobody records, or nothing was to be recorded.
     async fn first_sign(&mut self) -> Result<Option<Glimpse>, RecordingError> {
-        self.recordings.want(&self.call_id).await?;
         loop {
             match self.read().await {
                 Ok(Some(glimpse)) if glimpse.stage != Stage::Live && glimpse.length == 0 => return Ok(None),

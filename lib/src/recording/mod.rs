@@ -17,8 +17,10 @@ use crate::{
     ids::CallId,
 };
 
-/// How long a wish waits for its recorder, in milliseconds.
-pub const WANTED_MS: u64 = 15_000;
+/// How long a wish waits for its recorder, in milliseconds: no call runs for longer.
+pub const WANTED_MS: u64 = 300_000;
+/// How often one call's recording is asked for at most. Each reader costs a few commands a second to the end.
+pub const READERS_MAX: i64 = 20;
 /// How long a recording outlives its last sign of life.
 pub const LIVE_MS: u64 = 30_000;
 /// How long a recording stays that has ended: for readers who are behind.
@@ -82,16 +84,18 @@ impl Recordings {
         Self::Sqlite(SqliteRecordings::new(db))
     }
 
-    /// Asks for the recording of a running call, for [`WANTED_MS`].
+    /// Asks for the recording of a running call, for [`WANTED_MS`]. False where it has been asked for
+    /// [`READERS_MAX`] times.
     ///
     /// # Errors
     /// Any [`RecordingError`].
-    pub async fn want(&self, call_id: &CallId) -> Result<(), RecordingError> {
-        match self {
-            Self::Redis(cache) => Ok(redis::want(cache, call_id).await?),
+    pub async fn want(&self, call_id: &CallId) -> Result<bool, RecordingError> {
+        let asked = match self {
+            Self::Redis(cache) => redis::want(cache, call_id).await?,
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => Ok(sqlite.want(call_id).await?),
-        }
+            Self::Sqlite(sqlite) => sqlite.want(call_id).await?,
+        };
+        Ok(asked <= READERS_MAX)
     }
 
     /// Whether somebody asks for it.

@@ -8,9 +8,14 @@ use crate::{
 
 static WRITE: Script = Script { text: include_str!("write.lua"), sha1: "0a301156683d9924789f3acc57fe79a7ec4af114" };
 
-pub(super) async fn want(cache: &Cache, call_id: &CallId) -> Result<(), CacheError> {
+/// How often it has been asked for. A command that is sent again, because its connection broke, counts twice: that
+/// only refuses sooner.
+pub(super) async fn want(cache: &Cache, call_id: &CallId) -> Result<i64, CacheError> {
     let wanted = key(cache, call_id, "wanted");
-    cache.command(&[Arg::from("SET"), wanted.into(), "1".into(), "PX".into(), WANTED_MS.into()]).await.map(drop)
+    let count = vec![Arg::from("INCR"), wanted.as_str().into()];
+    let keep = vec![Arg::from("PEXPIRE"), wanted.into(), WANTED_MS.into()];
+    let mut replies = cache.pipeline(&[count, keep]).await?.into_iter();
+    replies.next().unwrap_or_else(|| Err(CacheError::Protocol("no reply".to_owned())))?.int()
 }
 
 pub(super) async fn is_wanted(cache: &Cache, call_id: &CallId) -> Result<bool, CacheError> {

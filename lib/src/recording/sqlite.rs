@@ -15,7 +15,7 @@ const TABLES: &str = "
         call_id text primary key, text blob not null, state text not null, drop_at_ms integer not null
     );
     create table if not exists recordings_wanted (
-        call_id text primary key, drop_at_ms integer not null
+        call_id text primary key, asked integer not null, drop_at_ms integer not null
     ) without rowid;
 ";
 
@@ -32,13 +32,14 @@ impl SqliteRecordings {
         Self { db, ready: Arc::default() }
     }
 
-    pub(super) async fn want(&self, call_id: &CallId) -> Result<(), rusqlite::Error> {
+    pub(super) async fn want(&self, call_id: &CallId) -> Result<i64, rusqlite::Error> {
         let call_id = call_id.clone();
         self.run(move |tx| {
             let now_ms = clock::now_ms();
             sweep(tx, now_ms)?;
-            let sql = "insert or replace into recordings_wanted (call_id, drop_at_ms) values (?1, ?2)";
-            tx.execute(sql, params![call_id.as_str(), later(now_ms, WANTED_MS)]).map(drop)
+            let sql = "insert into recordings_wanted (call_id, asked, drop_at_ms) values (?1, 1, ?2) \
+                on conflict (call_id) do update set asked = asked + 1 returning asked";
+            tx.query_row(sql, params![call_id.as_str(), later(now_ms, WANTED_MS)], |row| row.get(0))
         })
         .await
     }
