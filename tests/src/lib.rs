@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod function;
 pub mod http;
 pub mod packages;
+pub mod provider;
 pub mod relay;
 pub mod services;
 pub mod shop;

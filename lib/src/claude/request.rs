@@ -27,6 +27,8 @@ pub struct RequestFacts {
     pub asked: Asked,
     /// The server tools among its tools.
     pub tools: ToolFacts,
+    /// Whether it asks Claude to think, which is billed and need not be seen in the answer.
+    pub thinks: bool,
 }
 
 /// What a request asks for that multiplies its price.
@@ -170,8 +172,19 @@ impl Fields<'_> {
                 inference_geo: self.get("inference_geo", "a text")?,
             },
             tools,
+            thinks: self.raw("thinking").is_some_and(asks_to_think),
         })
     }
+}
+
+/// Whether a request's `thinking` may make Claude think: whatever it says, unless it says `disabled`.
+pub fn asks_to_think(thinking: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Thinking {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    serde_json::from_str::<Thinking>(thinking).map_or(true, |thinking| thinking.kind != "disabled")
 }
 
 /// What Claude's API says where a request cannot be threaded: the SDK's tool runner then goes on without a thread

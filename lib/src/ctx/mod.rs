@@ -7,6 +7,7 @@ mod billing;
 mod client_wire;
 mod closing;
 mod count_tokens;
+mod elastic;
 mod growth;
 mod handles;
 mod limit_headers;
