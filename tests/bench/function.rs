@@ -1,24 +1,11 @@
-//! A function's binary as the platform runs it, and what is measured of it.
+//! A function's binary as the platform runs it.
 
 use std::{
     io::Read as _,
     os::unix::net::UnixListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Instant,
 };
-
-pub(crate) fn timed(work: impl FnOnce()) -> f64 {
-    let from = Instant::now();
-    work();
-    from.elapsed().as_secs_f64() * 1e3
-}
-
-pub(crate) fn quantile(times: &[f64], part: f64) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * part) as usize]
-}
 
 pub(crate) fn beside(name: &str) -> PathBuf {
     std::env::current_exe().unwrap().parent().unwrap().join(name)

@@ -5,11 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "the services say in the environment where they are")]
 
 mod function;
+mod times;
 mod wire;
 
 use std::process::{Command, Stdio};
 
-use function::{Function, beside, quantile, timed};
+use function::{Function, beside};
+use times::{quantile, timed};
 use wire::Connection;
 
 const PASSWORD: &str = "correct horse battery staple";

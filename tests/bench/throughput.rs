@@ -5,35 +5,23 @@
 #![expect(clippy::disallowed_methods, reason = "the services say in the environment where they are")]
 
 mod function;
+mod rig;
+mod times;
 mod wire;
 
-use std::{
-    io::{BufRead as _, BufReader},
-    process::{Command, Stdio},
-};
-
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use function::{Function, Process, beside, quantile, timed};
+use function::Function;
+use rig::mint;
+use times::{quantile, timed};
 use wire::Connection;
 
-/// What the bench signs its tokens with.
-const SECRET: &str = "a secret of the bench that is long enough for HS256";
 /// The pro plan allows a hundred calls an hour.
 const CALLS_PER_CALLER: usize = 90;
 const PROMPT: &str = "Tell me something about ledgers, in two sentences.";
 
 fn main() {
     let calls: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000);
-    let (_claude, claude_url) = standin();
-    let variables = [
-        ("DATABASE_URL", std::env::var("TEST_POSTGRES_URL").unwrap()),
-        ("REDIS_URL", std::env::var("TEST_REDIS_URL").unwrap()),
-        ("JWT_SECRET", SECRET.to_owned()),
-        ("CLAUDE_API_KEY", "any".to_owned()),
-        ("CLAUDE_BASE_URL", claude_url.clone()),
-    ];
-    let migrated = Command::new(beside("purser")).arg("migrate").envs(variables.clone()).stdout(Stdio::null()).status();
-    assert!(migrated.unwrap().success());
+    let (_claude, claude_url) = rig::standin();
+    let variables = rig::variables(&claude_url);
     let chat = Function::start("chat", &variables);
 
     println!(
@@ -81,23 +69,6 @@ fn compare(chat: &Function, claude_url: &str, is_stream: bool, calls: usize) -> 
     times
 }
 
-fn mint(subject: &str) -> String {
-    let now_s = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let claims = format!(r#"{{"sub":"{subject}","plan":"pro","iss":"purser","aud":"purser","exp":{}}}"#, now_s + 3_600);
-    let text = [r#"{"alg":"HS256","typ":"JWT"}"#, &claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes()), text.as_bytes());
-    format!("{text}.{}", URL_SAFE_NO_PAD.encode(tag))
-}
-
 fn median_difference(base: &[f64], other: &[f64]) -> f64 {
     quantile(&base.iter().zip(other).map(|(base, other)| other - base).collect::<Vec<_>>(), 0.5)
-}
-
-/// Claude's stand-in and its URL.
-fn standin() -> (Process, String) {
-    let mut child = Command::new(beside("purser")).arg("standin").stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.split_whitespace().next_back().unwrap().to_owned();
-    (Process(child), url)
 }

@@ -3,6 +3,7 @@
 
 mod browser;
 mod page;
+mod recorded;
 mod snippets;
 mod stripe;
 

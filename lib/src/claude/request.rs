@@ -264,4 +264,26 @@ mod tests {
             assert_eq!(refused(&body).0, Code::FeatureNotPriced, "{extra}");
         }
     }
+
+    #[test]
+    fn a_thread_is_refused_with_the_code_by_which_the_sdks_tool_runner_goes_on_without_one() {
+        let body = br#"{"model":"m","max_tokens":1,"messages":[1],"thread":{"type":"create"}}"#;
+        let error = RequestFacts::read(body).unwrap_err();
+        assert_eq!(error.code(), Code::FeatureNotPriced);
+        assert_eq!(error.members()["error_code"], "thread_unsupported_request");
+        assert_eq!(error.members()["unsupported"], serde_json::json!(["thread"]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = RequestFacts::read(&bytes);
+            let _ = RequestFacts::model_to_count(&bytes);
+        }
+
+        #[test]
+        fn no_field_makes_it_panic(name in "[a-z_]{1,12}|tools|stream|speed|model|max_tokens", value in "\\PC{0,60}") {
+            let _ = RequestFacts::read(format!(r#"{{"model":"m","max_tokens":1,"messages":[1],"{name}":{value}}}"#).as_bytes());
+        }
+    }
 }
