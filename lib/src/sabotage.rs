@@ -12,8 +12,6 @@ pub enum Protection {
     SettleAfterHangup,
     /// Rows that a dead process left behind are settled.
     Reconcile,
-    /// Without Redis, budgets come out of the ledger.
-    DegradedBudget,
 }
 
 impl Protection {
@@ -24,7 +22,6 @@ impl Protection {
             Self::WriteAhead => "write_ahead",
             Self::SettleAfterHangup => "settle_after_hangup",
             Self::Reconcile => "reconcile",
-            Self::DegradedBudget => "degraded_budget",
         }
     }
 

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// The cheapest model that every plan includes.
 pub(super) const MODEL: &str = "claude-haiku-5-5";
 
+/// Pieces of a long answer.
+const PIECES: usize = 25;
+
 /// Where a call goes and how its answer comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -82,11 +85,12 @@ impl Errand {
         self
     }
 
-    /// Most output tokens; the stand-in uses them all.
+    /// Most output tokens; the stand-in uses them all, in words that have a token a byte: more is not possible.
     #[must_use]
     pub(super) fn using(mut self, tokens: u64) -> Self {
         self.max_tokens = tokens;
-        self.told(&format!("tokens={tokens}"))
+        let words = "x".repeat(usize::try_from(tokens).unwrap_or_default());
+        self.told(&format!("tokens={tokens} deltas={PIECES} text={words}"))
     }
 
     pub(super) fn is_stream(&self) -> bool {
