@@ -12,6 +12,8 @@ pub enum Protection {
     SettleAfterHangup,
     /// Rows that a dead process left behind are settled.
     Reconcile,
+    /// While Redis is away, budgets come out of the ledger.
+    DegradedBudget,
 }
 
 impl Protection {
@@ -22,6 +24,7 @@ impl Protection {
             Self::WriteAhead => "write_ahead",
             Self::SettleAfterHangup => "settle_after_hangup",
             Self::Reconcile => "reconcile",
+            Self::DegradedBudget => "degraded_budget",
         }
     }
 

@@ -26,6 +26,7 @@ mod plan_in_force;
 mod prompt_cache;
 mod refresh;
 mod resume;
+mod resume_faults;
 mod sign_in;
 mod sign_out;
 mod tokens;

@@ -4,24 +4,23 @@ use purser_tests::{
     deployment::{Cache, Deployment},
     function::Function,
     http::{Call, Reply},
-    relay::CountingRelay,
-    services, token,
+    token,
 };
 use serde_json::{Value, json};
 
 const STREAM: &str = "/api/chat/kept/stream";
 
 /// Another instance of the chat function than the one that `Deployment::call` asks.
-fn another(deployment: &Deployment) -> Arc<Function> {
+pub(crate) fn another(deployment: &Deployment) -> Arc<Function> {
     deployment.instance("chat", "DATABASE_POOL_MAX", "3")
 }
 
-fn resume(function: &Arc<Function>, token: &str) -> Call {
+pub(crate) fn resume(function: &Arc<Function>, token: &str) -> Call {
     Call::new(function.clone(), "GET", STREAM).bearer(token)
 }
 
 /// Makes a call that stops in the middle of its answer.
-async fn answer_in_the_middle(
+pub(crate) async fn answer_in_the_middle(
     deployment: &Deployment,
     token: &str,
     play: &str,
@@ -34,7 +33,7 @@ async fn answer_in_the_middle(
 }
 
 /// What there is of a stream before the gate opens, from its beginning.
-async fn first_part(response: &mut reqwest::Response) -> String {
+pub(crate) async fn first_part(response: &mut reqwest::Response) -> String {
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["x-vercel-ai-ui-message-stream"], "v1");
     let mut text = String::new();
@@ -45,11 +44,11 @@ async fn first_part(response: &mut reqwest::Response) -> String {
     text
 }
 
-fn assert_nothing(reply: &Reply) {
+pub(crate) fn assert_nothing(reply: &Reply) {
     assert_eq!((reply.status, reply.text.as_str()), (204, ""));
 }
 
-fn events(text: &str) -> Vec<Value> {
+pub(crate) fn events(text: &str) -> Vec<Value> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
     lines.map(|data| serde_json::from_str(data).unwrap()).collect()
 }
@@ -192,146 +191,4 @@ async fn an_answer_that_is_given_as_json_is_not_followed() {
     let (reply, followed) = tokio::join!(deployment.chat(&token, body), follow);
     assert_eq!(reply.status, 200);
     assert_nothing(&followed);
-}
-
-#[tokio::test]
-async fn the_stream_of_an_answer_whose_process_is_killed_ends_with_an_error() {
-    for cache in [Cache::Redis, Cache::Sqlite] {
-        let deployment = Deployment::with(cache).await;
-        let (token, other) = (token::mint("ann", "pro"), another(&deployment));
-        let mut function = Function::start("chat", &deployment.environment);
-        deployment.claude.next("gate=middle deltas=40");
-        let request = crate::durability::client()
-            .post(function.url("/api/chat"))
-            .header("authorization", format!("Bearer {token}"))
-            .body(json!({ "message": "Hi", "conversation_id": "kept" }).to_string());
-        let response = request.send().await.unwrap();
-        deployment.claude.gate_reached("middle").await;
-        let (mut followed, is_over) = resume(&other, &token).open().await;
-        let mut text = first_part(&mut followed).await;
-        function.kill();
-        drop(response);
-        let from = Instant::now();
-        text.push_str(&followed.text().await.unwrap());
-        is_over().await;
-        assert!(from.elapsed().as_secs() < 20, "{:?}", from.elapsed());
-        let last = events(&text).pop().unwrap();
-        assert_eq!(last["type"], "error", "{text}");
-        assert!(last["errorText"].as_str().unwrap().contains("cannot be followed any more"));
-        assert!(text.ends_with("data: [DONE]\n\n"));
-    }
-}
-
-#[tokio::test]
-async fn an_answer_of_a_process_that_died_unseen_is_not_running() {
-    let deployment = Deployment::new().await;
-    let (token, other) = (token::mint("ann", "pro"), another(&deployment));
-    let mut function = Function::start("chat", &deployment.environment);
-    deployment.claude.next("gate=middle");
-    let request = crate::durability::client()
-        .post(function.url("/api/chat"))
-        .header("authorization", format!("Bearer {token}"))
-        .body(json!({ "message": "Hi", "conversation_id": "kept" }).to_string());
-    let response = request.send().await.unwrap();
-    deployment.claude.gate_reached("middle").await;
-    function.kill();
-    drop(response);
-    assert_eq!(deployment.ledger().await[0].state, "reserved");
-    assert_nothing(&resume(&other, &token).send().await);
-}
-
-#[tokio::test]
-async fn a_recording_survives_a_redis_that_forgets_and_does_not_outlive_its_use() {
-    let deployment = Deployment::new().await;
-    let (token, other) = (token::mint("ann", "pro"), another(&deployment));
-    let (response, ended) = answer_in_the_middle(&deployment, &token, "").await;
-    let (mut before, _) = resume(&other, &token).open().await;
-    let mut text = first_part(&mut before).await;
-    deployment.empty_redis().await;
-    let (mut after, _) = resume(&other, &token).open().await;
-    let mut again = first_part(&mut after).await;
-    deployment.claude.open_gate("middle");
-    let whole = response.text().await.unwrap();
-    text.push_str(&before.text().await.unwrap());
-    again.push_str(&after.text().await.unwrap());
-    assert_eq!((&text, &again), (&whole, &whole));
-    ended().await;
-
-    let client = redis::Client::open(services::redis_url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let pattern = format!("{}recording:*", deployment.prefix);
-    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut connection).await.unwrap();
-    assert!(keys.len() >= 2, "{keys:?}");
-    for key in keys {
-        let left_ms: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
-        // Of the wish, nothing but a number is kept.
-        let most_ms = if key.ends_with(":wanted") { 300_000 } else { 60_000 };
-        assert!((1..=most_ms).contains(&left_ms), "{key}: {left_ms}");
-    }
-}
-
-#[tokio::test]
-async fn without_redis_nothing_is_followed_and_nothing_hangs() {
-    let deployment = Deployment::new().await;
-    let token = token::mint("ann", "pro");
-    let redis = CountingRelay::start(&services::redis_url());
-    let other = deployment.instance("chat", "REDIS_URL", &redis.url);
-    let (response, ended) = answer_in_the_middle(&deployment, &token, "").await;
-    let (mut followed, is_over) = resume(&other, &token).open().await;
-    let mut text = first_part(&mut followed).await;
-    redis.cut();
-    text.push_str(&followed.text().await.unwrap());
-    is_over().await;
-    assert_eq!(events(&text).pop().unwrap()["type"], "error", "{text}");
-    resume(&other, &token).send().await.assert_problem(503, "limiter_unavailable");
-    redis.mend();
-    let (mut followed, _) = resume(&other, &token).open().await;
-    let begun = first_part(&mut followed).await;
-    deployment.claude.open_gate("middle");
-    assert_eq!(begun + &followed.text().await.unwrap(), response.text().await.unwrap());
-    ended().await;
-}
-
-#[tokio::test]
-async fn asking_for_a_running_answer_takes_one_postgres_round_trip_and_no_redis_where_none_is_running() {
-    let mut deployment = Deployment::new().await;
-    let redis = CountingRelay::start(&services::redis_url());
-    let postgres = CountingRelay::start(&services::postgres_url());
-    let url = deployment.environment["DATABASE_URL"].replace(&services::postgres_url(), &postgres.url);
-    deployment.set("DATABASE_URL", &url);
-    deployment.set("REDIS_URL", &redis.url);
-    let other = another(&deployment);
-    let ann = deployment.person("ann").await;
-    for token in [token::mint("ann", "pro"), ann.access] {
-        // The first one opens connections.
-        assert_nothing(&resume(&other, &token).send().await);
-        let before = (redis.round_trips(), postgres.round_trips());
-        assert_nothing(&resume(&other, &token).send().await);
-        assert_eq!((redis.round_trips() - before.0, postgres.round_trips() - before.1), (0, 1));
-        let (response, ended) = answer_in_the_middle(&deployment, &token, "").await;
-        let before = postgres.round_trips();
-        let (mut followed, is_over) = resume(&other, &token).open().await;
-        first_part(&mut followed).await;
-        assert_eq!(postgres.round_trips() - before, 1);
-        deployment.claude.open_gate("middle");
-        assert!(followed.text().await.unwrap().ends_with("data: [DONE]\n\n"));
-        response.text().await.unwrap();
-        is_over().await;
-        ended().await;
-        deployment.claude.forget();
-    }
-}
-
-#[tokio::test]
-async fn a_session_that_has_ended_follows_nothing() {
-    let deployment = Deployment::new().await;
-    let other = another(&deployment);
-    let ann = deployment.person("ann").await;
-    let (response, ended) = answer_in_the_middle(&deployment, &ann.access, "").await;
-    let out = deployment.call("DELETE", "/api/auth/session").bearer(&ann.access).send().await;
-    assert_eq!(out.status, 204, "{}", out.text);
-    resume(&other, &ann.access).send().await.assert_problem(401, "session_revoked");
-    deployment.claude.open_gate("middle");
-    drop(response);
-    ended().await;
 }

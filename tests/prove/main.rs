@@ -62,3 +62,9 @@ fn without_reconcile_dead_calls_stay_open() {
     let found = found_without("reconcile", "processes killed");
     assert!(found["stuck"].as_u64().unwrap() > 0, "{found:#}");
 }
+
+#[test]
+fn without_the_ledgers_budgets_an_outage_of_redis_is_overspent() {
+    let found = found_without("degraded_budget", "Redis stops");
+    assert!(found["over_budget_nanousd"].as_i64().unwrap() > 0, "{found:#}");
+}

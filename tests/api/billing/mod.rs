@@ -5,6 +5,7 @@ mod checkout;
 mod outages;
 mod permutations;
 mod reconcile;
+mod signatures;
 mod webhook;
 
 use purser_tests::deployment::Cache;

@@ -5,13 +5,14 @@
 //! keeps a call from being counted twice after [`MARKER_MS`].
 
 mod error;
+mod hash_of;
 mod redis;
 #[cfg(sqlite)]
 mod sqlite;
 
-pub use self::error::HashesError;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteHashes;
+pub use self::{error::HashesError, hash_of::HashOf};
 use crate::{
     cache::Cache,
     clock,
@@ -118,32 +119,6 @@ impl UsageEntry<'_> {
 
     fn user_ms(&self) -> u64 {
         caller_ms(self.caller)
-    }
-}
-
-/// Which hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HashOf {
-    /// What all callers used on a day (`YYYY-MM-DD`, UTC).
-    Day(String),
-    /// What a caller used in all.
-    Caller(CallerId),
-}
-
-impl HashOf {
-    /// Its key, without the prefix.
-    pub fn key(&self) -> String {
-        match self {
-            Self::Day(day) => daily_key(day),
-            Self::Caller(caller) => user_key(caller),
-        }
-    }
-
-    fn lives_ms(&self) -> u64 {
-        match self {
-            Self::Day(_) => DAILY_MS,
-            Self::Caller(caller) => caller_ms(caller),
-        }
     }
 }
 
