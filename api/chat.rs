@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let mut caller = ctx.caller(&request)?;
+    let mut caller = ctx.caller(&request).await?;
     let body = ChatBody::parse(request.body())?;
     let call = loop {
         match open(&ctx, &caller, &body).await {

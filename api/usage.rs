@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 }
 
 async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let mut caller = ctx.caller(&request)?;
+    let mut caller = ctx.caller(&request).await?;
     let days = http::query::number(&request, "days", 31, 366)?;
     let until_ms = (clock::now_ms() / DAY_MS + 1) * DAY_MS;
     let since_ms = until_ms - i64::from(days) * DAY_MS;

@@ -1,7 +1,7 @@
 //! POST, GET, PATCH, DELETE /api/auth/account - Signs up; shows, changes, exports or deletes one's own account; API keys.
 //!
 //! POST: `{"email", "password"}` is answered 202 and the same whether or not the address is taken. GET: the account,
-//! its sessions and keys; `?export=1` everything of mine as JSON lines. PATCH: `{"password", "new_password"?,
+//! its subscription, sessions and keys; `?export=1` everything of mine as JSON lines. PATCH: `{"password", "new_password"?,
 //! "new_email"?}`. DELETE: `{"password"}`. API keys: POST `?key=new` with `{"name"}` shows one once, DELETE `?key=ID`
 //! revokes it.
 //! Errors: `weak_password`, `wrong_credentials`, `limit_exceeded`, `session_revoked`, `forbidden`, `conflict`,
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
     if query::parameter(&request, "key")?.is_some() {
-        let caller = ctx.caller(&request)?;
+        let caller = ctx.caller(&request).await?;
         let key = ctx.create_key(&caller, NewKey::parse(request.body())?).await?;
         return http::json(StatusCode::CREATED, &key);
     }
@@ -47,7 +47,7 @@ async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     match query::parameter(&request, "export")?.as_deref() {
         Some("1") => ctx.export(&caller).await,
         _ => http::json(StatusCode::OK, &ctx.profile(&caller).await?),
@@ -55,13 +55,13 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn change(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let body = Change::parse(request.body())?;
     http::json(StatusCode::OK, &ctx.change_account(&request, &caller, body).await?)
 }
 
 async fn delete(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     match query::parameter(&request, "key")? {
         Some(id) => ctx.revoke_key(&caller, &id).await?,
         None => ctx.delete_account(&request, &caller, Farewell::parse(request.body())?).await?,

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 }
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let user_id = buyer(&caller)?;
     let urls = ReturnPath::parse(request.body())?.urls(&page_origin(&request)?);
     // A session that was signed out must not open somebody's billing portal.

@@ -5,7 +5,7 @@
 //! (it changes no subscription) or `foreign` (not our customer). Errors: `invalid_signature`, `invalid_json`,
 //! `invalid_body`, `billing_off`, `stripe_unavailable`, `stripe_misconfigured`, `store_unavailable`,
 //! `limiter_unavailable`: Stripe delivers again after each of them.
-//! Costs one or two calls of Stripe, a limiter round trip and four of the store.
+//! Costs one call of Stripe (one more for a subscription in arrears), one limiter and four store round trips.
 
 use std::process::ExitCode;
 

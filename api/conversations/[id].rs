@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 }
 
 async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let id = conversation_id(&request)?;
     let limit = http::query::number(&request, "limit", 100, 200)?;
     let is_for_ui = match http::query::parameter(&request, "format")?.as_deref() {
@@ -66,7 +66,7 @@ async fn read(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let id = conversation_id(&request)?;
     let title = Rename::parse(request.body())?.title;
     let store = ctx.store_of(&caller).await?;
@@ -76,7 +76,7 @@ async fn rename(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn delete(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let id = conversation_id(&request)?;
     let store = ctx.store_of(&caller).await?;
     match ctx.time("store", store.delete_conversation(caller.id.as_str(), &id)).await? {

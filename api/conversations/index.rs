@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 async fn list(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let limit = http::query::number(&request, "limit", 30, 100)?;
     let after = http::query::parameter(&request, "cursor")?.map(|text| decode(&text)).transpose()?;
     let store = ctx.store_of(&caller).await?;
@@ -47,7 +47,7 @@ async fn list(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn create(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller(&request)?;
+    let caller = ctx.caller(&request).await?;
     let body = NewConversation::parse(request.body())?;
     let now_ms = clock::now_ms();
     let new = Conversation {

@@ -1,7 +1,8 @@
 //! GET /api/cron/{job} - What has to be done from time to time, and how well everything is.
 //!
-//! `reconcile` settles calls whose process died, brings in what waits, and compares budgets and usage hashes with the
-//! ledger, which wins; `Authorization: Bearer CRON_SECRET`, as Vercel's cron sends it. `health` asks the store and the
+//! `reconcile` settles calls whose process died, brings in what waits, compares budgets and usage hashes with the
+//! ledger, which wins, and reads subscriptions that should have changed at Stripe; `Authorization: Bearer CRON_SECRET`,
+//! as Vercel's cron sends it. `health` asks the store and the
 //! limiter, and answers 503 where one of them does not; `Authorization: Bearer ADMIN_SECRET`. Both may run at any time,
 //! also twice at once. Errors: `forbidden`, `not_found`, `store_unavailable`, `limiter_unavailable`.
 
@@ -29,7 +30,10 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
     match request.uri().path().rsplit('/').next() {
         Some("reconcile") => {
             ctx.require_secret(&request, &env::CRON_SECRET)?;
-            let done = ctx.reconcile().await?;
+            // One does not wait for the other to go well.
+            let subscriptions = ctx.reconcile_subscriptions().await;
+            let mut done = ctx.reconcile().await?;
+            done["subscriptions"] = subscriptions?;
             http::json(StatusCode::OK, &done)
         }
         Some("health") => {

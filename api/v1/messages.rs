@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     // Refuse cheaply: nothing up to here needs a round trip.
-    let mut caller = ctx.caller_by_key(&request)?;
+    let mut caller = ctx.caller_by_key(&request).await?;
     let facts = RequestFacts::read(request.body())?;
     let upstream = messages_call(&request, &facts)?;
 
@@ -61,7 +61,7 @@ async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Reques
 }
 
 async fn count_tokens(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let mut caller = ctx.caller_by_key(&request)?;
+    let mut caller = ctx.caller_by_key(&request).await?;
     let model = RequestFacts::model_to_count(request.body())?;
     loop {
         let counted = match ctx.check_model(&caller, &model) {
@@ -76,7 +76,7 @@ async fn count_tokens(ctx: Ctx, request: Request) -> Result<Response, Error> {
 }
 
 async fn models(ctx: Ctx, request: Request) -> Result<Response, Error> {
-    let caller = ctx.caller_by_key(&request)?;
+    let caller = ctx.caller_by_key(&request).await?;
     if request.uri().path() == "/api/v1/models" {
         let id = |name| query::parameter(&request, name);
         let page = ModelPage {

@@ -40,6 +40,7 @@ struct Plan {
     default_max_tokens: u64,
     input_tokens_max: u64,
     hang_up: String,
+    hold_output_tokens: Option<u64>,
     budget_day_usd: Option<String>,
     budget_month_usd: Option<String>,
     plan_budget_day_usd: Option<String>,
@@ -101,6 +102,9 @@ fn check(plan: &Plan, prices: &Prices) -> Result<(), String> {
             return Err(format!("model {name} cannot answer with default_max_tokens"));
         }
     }
+    if plan.hold_output_tokens.is_some_and(|tokens| tokens < 2_048) {
+        return Err("hold_output_tokens below 2048 would be reached before more can be had".to_owned());
+    }
     plan.budgets().into_iter().try_for_each(|budget| nanousd(budget.as_deref()).map(drop))
 }
 
@@ -121,7 +125,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
         let hang_up = if plan.hang_up == "stop" { "Stop" } else { "Finish" };
         Some(format!(
             "Plan {{ id: PlanId::{variant}, requests: {}, window_s: {}, in_flight: {}, models: &{:?}, default_model: {:?}, \
-             max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, \
+             max_tokens: {}, default_max_tokens: {}, input_tokens_max: {}, hang_up: HangUp::{hang_up}, hold_output_tokens: {:?}, \
              budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, \
              plan_budget: Budget {{ day_nanousd: {:?}, month_nanousd: {:?} }}, past_due_grace_days: {} }},\n",
             plan.requests,
@@ -132,6 +136,7 @@ pub(crate) fn generate(plans: &Plans) -> String {
             plan.max_tokens,
             plan.default_max_tokens,
             plan.input_tokens_max,
+            plan.hold_output_tokens,
             budgets.next()?,
             budgets.next()?,
             budgets.next()?,

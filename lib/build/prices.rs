@@ -170,12 +170,13 @@ fn model_code(model: &Model) -> String {
     };
     let retires = model.retires_on.as_ref().filter(|date| is_date(date)).map(|date| format!("{date:?}"));
     format!(
-        "ModelPrice {{ id: {:?}, aliases: &{:?}, status: {status}, retires_on: {}, is_limited: {}, context_tokens: {:?}, \
+        "ModelPrice {{ id: {:?}, aliases: &{:?}, status: {status}, retires_on: {}, is_limited: {}, always_thinks: {}, context_tokens: {:?}, \
          output_tokens_max: {:?}, cacheable_tokens_min: {:?}, standard: {}, fast: {}, long: {}, geo_us_permille: {} }}",
         model.id,
         model.aliases,
         some(retires),
         model.limited,
+        model.always_thinks,
         model.context_tokens,
         model.output_tokens_max,
         model.cacheable_tokens_min,

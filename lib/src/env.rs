@@ -122,6 +122,17 @@ pub const JWT_SECRET: Var = secret(
 pub const JWT_ISSUER: Var = var("JWT_ISSUER", "The `iss` that a bearer token must carry; `purser` if absent.");
 /// JWT audience.
 pub const JWT_AUDIENCE: Var = var("JWT_AUDIENCE", "The `aud` that a bearer token must carry; `purser` if absent.");
+/// Identity provider's keys.
+pub const JWT_JWKS_URL: Var = var(
+    "JWT_JWKS_URL",
+    "Where your identity provider (Clerk, Auth0, Supabase, …) has its public keys; its tokens are taken then (RS256, ES256).",
+);
+/// Identity provider's name.
+pub const JWT_JWKS_ISSUER: Var =
+    var("JWT_JWKS_ISSUER", "The `iss` of your identity provider's tokens; required with JWT_JWKS_URL.");
+/// Identity provider's audience.
+pub const JWT_JWKS_AUDIENCE: Var =
+    var("JWT_JWKS_AUDIENCE", "The `aud` of your identity provider's tokens; not looked at if absent.");
 /// CORS.
 pub const ALLOWED_ORIGINS: Var = var(
     "ALLOWED_ORIGINS",
@@ -193,6 +204,9 @@ pub const VARS: &[&Var] = &[
     &JWT_SECRET,
     &JWT_ISSUER,
     &JWT_AUDIENCE,
+    &JWT_JWKS_URL,
+    &JWT_JWKS_ISSUER,
+    &JWT_JWKS_AUDIENCE,
     &ALLOWED_ORIGINS,
     &TRUST_PROXY,
     &ADMIN_SECRET,

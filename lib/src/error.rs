@@ -33,6 +33,8 @@ pub enum Code {
     WrongCredentials,
     /// The password is too short or too easy to guess.
     WeakPassword,
+    /// The keys of the team's identity provider cannot be had.
+    IssuerUnavailable,
     /// The caller is known and may not do this.
     Forbidden,
     /// No price is known for the model, so it is refused.
@@ -103,6 +105,7 @@ impl Code {
         Self::TokensOff,
         Self::WrongCredentials,
         Self::WeakPassword,
+        Self::IssuerUnavailable,
         Self::Forbidden,
         Self::ModelUnknown,
         Self::ModelNotAllowed,
@@ -147,6 +150,7 @@ impl Code {
             Self::TokensOff => ("tokens_off", 401, "Bearer tokens are off"),
             Self::WrongCredentials => ("wrong_credentials", 401, "The address or the password is wrong"),
             Self::WeakPassword => ("weak_password", 422, "The password is too weak"),
+            Self::IssuerUnavailable => ("issuer_unavailable", 503, "The identity provider is unavailable"),
             Self::Forbidden => ("forbidden", 403, "Forbidden"),
             Self::ModelUnknown => ("model_unknown", 404, "Unknown model"),
             Self::ModelNotAllowed => ("model_not_allowed", 403, "The plan does not include this model"),

@@ -1,6 +1,8 @@
 // The page: one conversation, the list of them, and the message box.
 
+import { openAccount, watchAccount } from './account.js';
 import * as api from './api.js';
+import { returned } from './billing.js';
 import { byId } from './dom.js';
 import { Answer, question } from './messages.js';
 import { clearNotice, showProblem } from './notice.js';
@@ -246,22 +248,11 @@ byId('close-sidebar').addEventListener('click', () => {
 byId('scrim').addEventListener('click', () => openSidebar(false));
 
 // Enter in a dialog's field means its one submit button; the others close it by themselves.
-for (const button of document.querySelectorAll('dialog button[type=button]')) {
+for (const button of document.querySelectorAll('dialog button[type=button]:not([value=stay])')) {
   button.addEventListener('click', () => button.closest('dialog').close(button.value));
 }
 
-const account = byId('account');
-function openAccount() {
-  byId('token').value = api.token.get();
-  byId('forget-token').hidden = api.token.get() === '';
-  account.returnValue = '';
-  account.showModal();
-}
-byId('open-account').addEventListener('click', openAccount);
-account.addEventListener('close', () => {
-  const chosen = account.returnValue;
-  if (chosen !== 'use' && chosen !== 'forget') return;
-  api.token.set(chosen === 'use' ? byId('token').value.trim().replace(/^bearer\s+/i, '') : '');
+watchAccount(() => {
   go(null);
   refresh();
 });
@@ -269,4 +260,7 @@ account.addEventListener('close', () => {
 const wanted = () => new URLSearchParams(location.search).get('c');
 window.addEventListener('popstate', () => load(wanted()));
 load(wanted());
-refresh();
+returned()
+  .then((news) => news && openAccount(news))
+  .catch((problem) => showProblem(problem))
+  .finally(refresh);

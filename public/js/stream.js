@@ -1,6 +1,6 @@
 // Reads a UI message stream: server-sent events whose data is one JSON chunk each.
 
-import { Problem } from './api.js';
+import { Problem } from './http.js';
 
 export async function* chunks(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -161,3 +161,28 @@ async fn what_a_browser_did_before_it_signed_up_is_carried_over() {
         assert_eq!(deployment.chat(&ann.access, go_on).await.status, 200, "{cache:?}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_was_still_coming_is_carried_over_at_the_next_sign_in() {
+    for cache in [Cache::Redis, Cache::Sqlite] {
+        let deployment = Deployment::with(cache).await;
+        let browser = deployment.call("GET", "/api/conversations").send().await;
+        let cookie = browser.header("set-cookie").split(';').next().unwrap().to_owned();
+        deployment.claude.next("gate=slow");
+        let call = deployment.call("POST", "/api/chat").header("cookie", &cookie);
+        let (response, ended) = call.json(&json!({ "message": "slow", "conversation_id": "c" })).open().await;
+        deployment.claude.gate_reached("slow").await;
+        let ann = deployment.person_in("ann", &cookie).await;
+        deployment.claude.open_gate("slow");
+        assert!(response.text().await.unwrap().contains("slow"), "{cache:?}");
+        ended().await;
+        let later = json!({ "message": "by whoever sits there now", "conversation_id": "later" });
+        deployment.call("POST", "/api/chat").header("cookie", &cookie).json(&later).send().await;
+        let again = Person::of(&deployment.sign_in(&ann.email, PASSWORD, "192.0.2.1").await.json());
+        let list = deployment.call("GET", "/api/conversations").bearer(&again.access).send().await.json();
+        let ids: Vec<_> = list["conversations"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+        assert_eq!(ids, ["c"], "{cache:?}: {list}");
+        let read = deployment.call("GET", "/api/conversations/c").bearer(&again.access).send().await.json();
+        assert_eq!(read["messages"].as_array().unwrap().len(), 2, "{cache:?}: {read}");
+    }
+}

@@ -78,12 +78,7 @@ async fn without_redis_calls_go_on_within_the_share_of_one_instance() {
     // Reading goes on, and what is not known is not told.
     let usage = deployment.call("GET", "/api/usage").bearer(&free).send().await;
     assert_eq!((usage.status, is_degraded(&usage)), (200, true), "{}", usage.text);
-    assert_eq!(
-        (&usage.json()["limits"], &usage.json()["totals"]["calls"]),
-        (&json!([]), &json!(2)),
-        "{}",
-        usage.text
-    );
+    assert_eq!((&usage.json()["limits"], &usage.json()["totals"]["calls"]), (&json!([]), &json!(2)), "{}", usage.text);
     let read = deployment.call("GET", "/api/conversations/one").bearer(&free).send().await;
     assert_eq!(read.json()["messages"].as_array().unwrap().len(), 4, "{}", read.text);
     let counted = deployment.call("POST", "/api/v1/messages/count_tokens").bearer(&free);

@@ -12,13 +12,15 @@ use std::{
 };
 
 /// A binary, the request that it answers without I/O, and how that answer begins.
-const CASES: [(&str, &str); 6] = [
+const CASES: [(&str, &str); 8] = [
     ("hello", "GET /"),
     ("health", "GET /api/health"),
     ("usage", "POST /api/usage"),
     ("conversations", "PUT /api/conversations"),
     ("v1-messages", "GET /api/v1/messages"),
     ("chat", "GET /api/chat"),
+    ("auth-session", "GET /api/auth/session"),
+    ("auth-account", "PUT /api/auth/account"),
 ];
 
 #[derive(Clone, Copy)]

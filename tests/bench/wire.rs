@@ -19,8 +19,8 @@ impl Connection {
         Self { socket, answer: Vec::new() }
     }
 
-    /// Posts a body and reads the answer to its end; anything but a 200 ends the bench.
-    pub(crate) fn post(&mut self, path: &str, headers: &str, body: &str) {
+    /// Posts a body and reads the answer to its end; any other status than `status` ends the bench.
+    pub(crate) fn post(&mut self, path: &str, headers: &str, body: &str, status: u16) {
         let head = format!("POST {path} HTTP/1.1\r\nhost: bench\r\n{headers}content-length: {}\r\n\r\n", body.len());
         self.socket.write_all((head + body).as_bytes()).unwrap();
         self.answer.clear();
@@ -30,7 +30,8 @@ impl Connection {
             assert!(read > 0, "the connection ended: {}", String::from_utf8_lossy(&self.answer));
             self.answer.extend_from_slice(&buffer[..read]);
         }
-        assert!(self.answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&self.answer));
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(self.answer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&self.answer));
     }
 }
 

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod browser;
+mod page;
+mod recorded;
 mod snippets;
+mod stripe;
 
 use std::{
     fs,
@@ -30,7 +33,10 @@ struct Backend {
 
 impl Backend {
     async fn start() -> Self {
-        let deployment = Deployment::with(Cache::Sqlite).await;
+        Self::of(Deployment::with(Cache::Sqlite).await)
+    }
+
+    fn of(deployment: Deployment) -> Self {
         let root = std::env::temp_dir().join(services::unique("backend"));
         lay_out(&root);
         let mut process = Command::new(binary("purser"))

@@ -45,11 +45,19 @@ impl Deployment {
     /// # Panics
     /// Where that fails.
     pub async fn person(&self, name: &str) -> Person {
+        self.person_in(name, "purser_none=1").await
+    }
+
+    /// The same, in a browser with this cookie.
+    ///
+    /// # Panics
+    /// Where that fails.
+    pub async fn person_in(&self, name: &str, cookie: &str) -> Person {
         let email = format!("{name}@example.com");
         let network =
             format!("2001:db8:{:x}::1", name.bytes().fold(7_u16, |sum, b| sum.wrapping_mul(31) ^ u16::from(b)));
         let body = json!({ "email": email, "password": PASSWORD });
-        let up = self.auth("POST", "/api/auth/account", &network).json(&body).send().await;
+        let up = self.auth("POST", "/api/auth/account", &network).header("cookie", cookie).json(&body).send().await;
         assert_eq!(up.status, 202, "{}", up.text);
         let reply = self.sign_in(&email, PASSWORD, &network).await;
         assert_eq!(reply.status, 200, "{}", reply.text);

@@ -9,6 +9,7 @@ pub mod function;
 pub mod http;
 pub mod packages;
 pub mod private_redis;
+pub mod provider;
 pub mod relay;
 pub mod services;
 pub mod shop;

@@ -6,6 +6,7 @@
     reason = "a test panics where it fails, and its tasks are its own"
 )]
 
+mod billing;
 mod budgets;
 mod catalogue;
 mod engines;

@@ -6,7 +6,7 @@ use jsonwebtoken::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, Credential, hs256, keys};
+use super::{Caller, Credential, algorithms, keys};
 use crate::{Code, Error, config::auth::Auth, config::plans::PlanId};
 
 /// How long an access token lives.
@@ -50,7 +50,7 @@ struct AccessClaims<'a> {
 impl Verifier {
     /// A verifier for the configured secrets, issuer and audience.
     pub fn new(config: &Auth) -> Self {
-        hs256::install();
+        algorithms::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[&config.issuer]);
@@ -68,12 +68,7 @@ impl Verifier {
     /// # Errors
     /// `token_expired`, or `invalid_token` for everything else; neither says more than the holder may know.
     pub fn verify(&self, token: &str) -> Result<Caller, Error> {
-        let claims = self.decode(token).map_err(|error| match error.kind() {
-            ErrorKind::ExpiredSignature => {
-                Error::new(Code::TokenExpired, "The token has expired. Sign in again, or refresh it.")
-            }
-            _ => invalid().log(format!("token refused: {error}")),
-        })?;
+        let claims = self.decode(token).map_err(|error| refused(&error))?;
         let Claims { sub, plan, sid, iat, iat_ms } = claims;
         if !is_usable(&sub) {
             return Err(invalid().log("token refused: unusable sub"));
@@ -110,7 +105,7 @@ impl Verifier {
 /// # Errors
 /// A fault of ours.
 pub fn access_token(config: &Auth, user_id: &str, session: &str, plan: PlanId, now_ms: i64) -> Result<String, Error> {
-    hs256::install();
+    algorithms::install();
     let secret = config.keys.all().next().ok_or_else(|| Error::internal("no secret signs"))?;
     let iat = now_ms.div_euclid(1_000);
     let claims = AccessClaims {
@@ -128,14 +123,24 @@ pub fn access_token(config: &Auth, user_id: &str, session: &str, plan: PlanId, n
         .map_err(Error::internal)
 }
 
-fn is_usable(id: &str) -> bool {
+pub(super) fn is_usable(id: &str) -> bool {
     !id.is_empty() && id.len() <= SUBJECT_MAX_BYTES && !id.chars().any(char::is_control)
 }
 
-fn invalid() -> Error {
+/// What the holder of a refused token is told.
+pub(super) fn refused(error: &JwtError) -> Error {
+    match error.kind() {
+        ErrorKind::ExpiredSignature => {
+            Error::new(Code::TokenExpired, "The token has expired. Sign in again, or refresh it.")
+        }
+        _ => invalid().log(format!("token refused: {error}")),
+    }
+}
+
+pub(super) fn invalid() -> Error {
     Error::new(
         Code::InvalidToken,
         "The token is not valid here. It must be an HS256 JWT with sub, plan, exp, iss and aud, signed with this \
-         deployment's secret, or an API key that was made here.",
+         deployment's secret, a token of its identity provider, or an API key that was made here.",
     )
 }

@@ -1,9 +1,10 @@
 //! Who asks: the holder of a bearer token or a personal API key, or an anonymous browser on a network.
 
+mod algorithms;
 mod anonymous;
 mod api_key;
 mod caller;
-mod hs256;
+mod issuer;
 mod jwt;
 mod keys;
 mod refresh;
@@ -11,6 +12,7 @@ mod refresh;
 pub use anonymous::{Browser, COOKIE};
 pub use api_key::{ApiKey, PREFIX as API_KEY_PREFIX};
 pub use caller::{Caller, Credential, Kind};
+pub use issuer::Issuer;
 pub use jwt::{ACCESS_TTL_S, Verifier, access_token};
 pub use keys::Keys;
 pub use refresh::RefreshToken;

@@ -79,3 +79,37 @@ impl Billing<'_> {
         Err(Error::internal("a plan changed too often to be told to the limiter"))
     }
 }
+
+#[cfg(all(test, sqlite))]
+mod tests {
+    use super::*;
+    use crate::{
+        config::Secret,
+        ids,
+        limit::{Identity, Limiter, Reading},
+        sqlite::Sqlite,
+        store::{Statement, Store},
+        stripe::{Offer, Stripe},
+    };
+
+    #[tokio::test]
+    async fn whoever_tells_the_limiter_of_an_outdated_plan_corrects_it() {
+        let folder = std::env::temp_dir().join(ids::new_id());
+        let store = Store::sqlite(Sqlite::open(&folder.join("x.sqlite")).unwrap());
+        store.migrate().await.unwrap();
+        let sql = "insert into users (id, email, password, plan, created_ms, updated_ms) \
+                   values ('ann', 'ann@example.com', 'x', 'pro', 1, 1)";
+        store.rows(Statement::new(sql, [])).await.unwrap();
+        store.billing_account("ann").await.unwrap();
+        let (limiter, stripe) = (Limiter::memory(9), Stripe::new("http://127.0.0.1:9", Secret::new("sk_x")));
+        let offer = Offer { prices: Vec::new(), grace_s: 0 };
+        let billing = Billing { store: &store, limiter: &limiter, stripe: &stripe, offer: &offer };
+        // Another reading wrote `pro` and told the limiter before this one, which had written `free` earlier, came to it.
+        let outdated = PlanInForce { plan: "free".to_owned(), applied: -1 };
+        billing.announce_plan("ann", &outdated).await.unwrap();
+        let identity = Identity { subject: "user:ann", session: None, plan: "free", issued_ms: 1 };
+        let seen = limiter.look(Some(identity), &[]).await.unwrap();
+        assert_eq!(seen, Reading::PlanChanged { plan: "pro".to_owned() });
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

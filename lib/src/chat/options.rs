@@ -62,7 +62,16 @@ impl ChatOptions {
 
     /// The caller's tools, as JSON.
     pub fn tools(&self) -> Option<&str> {
-        self.passed.iter().find(|(name, _)| *name == "tools").map(|(_, json)| json.as_str())
+        self.passed("tools")
+    }
+
+    /// How Claude is to think, as JSON.
+    pub fn thinking(&self) -> Option<&str> {
+        self.passed("thinking")
+    }
+
+    fn passed(&self, wanted: &str) -> Option<&str> {
+        self.passed.iter().find(|(name, _)| *name == wanted).map(|(_, json)| json.as_str())
     }
 
     /// How long the options are that go into the prompt: a bound of their tokens.

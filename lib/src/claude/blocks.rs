@@ -7,17 +7,19 @@ use serde_json::{Map, Value};
 pub(super) struct Blocks {
     blocks: Vec<Value>,
     partial_json: Vec<String>,
+    open: Option<usize>,
 }
 
 impl Blocks {
     /// Takes a whole message's content.
     pub(super) fn whole(content: Vec<Value>) -> Self {
         let partial_json = vec![String::new(); content.len()];
-        Self { blocks: content, partial_json }
+        Self { blocks: content, partial_json, open: None }
     }
 
     /// `content_block_start`.
     pub(super) fn start(&mut self, block: Value) {
+        self.open = Some(self.blocks.len());
         self.blocks.push(block);
         self.partial_json.push(String::new());
     }
@@ -61,6 +63,7 @@ impl Blocks {
 
     /// `content_block_stop`: the tool's input is complete.
     pub(super) fn stop(&mut self, index: usize) {
+        self.open = self.open.filter(|open| *open != index);
         let Some(buffer) = self.partial_json.get_mut(index) else { return };
         let buffer = std::mem::take(buffer);
         if buffer.is_empty() {
@@ -71,6 +74,11 @@ impl Blocks {
         {
             block.insert("input".to_owned(), input);
         }
+    }
+
+    /// The block that has begun and not ended.
+    pub(super) fn open(&self) -> Option<usize> {
+        self.open
     }
 
     /// The blocks so far.

@@ -1,5 +1,7 @@
 //! A bound of the prompt's tokens: from above, never from below.
 
+use memchr::memmem;
+
 use super::ToolFacts;
 use crate::usage::IMAGE_TOKENS_MAX;
 
@@ -28,15 +30,15 @@ pub fn input_tokens_bound(body: &[u8], tools: &ToolFacts, context_tokens: u64) -
 
 /// Whether letters are written as escapes (`\u0064`), which no serializer does: a mark could hide behind them.
 fn hides_letters(body: &[u8]) -> bool {
-    body.windows(5).any(|window| matches!(window, [b'\\', b'u', b'0', b'0', b'4'..=b'7']))
+    memmem::find_iter(body, b"\\u00").any(|at| matches!(body.get(at + 4), Some(b'4'..=b'7')))
 }
 
 fn contains(body: &[u8], mark: &[u8]) -> bool {
-    body.windows(mark.len()).any(|window| window == mark)
+    memmem::find(body, mark).is_some()
 }
 
 fn count(body: &[u8], mark: &[u8]) -> usize {
-    body.windows(mark.len()).filter(|window| *window == mark).count()
+    memmem::find_iter(body, mark).count()
 }
 
 #[cfg(test)]

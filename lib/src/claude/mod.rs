@@ -16,7 +16,7 @@ pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
 pub use error::ClaudeError;
 pub use input_bound::{OVERHEAD_TOKENS, input_tokens_bound};
 pub use observer::{Observer, Outcome};
-pub use request::{Asked, RequestFacts};
+pub use request::{Asked, RequestFacts, asks_to_think};
 pub use sse::{Event, EventSplitter};
 pub use tools::ToolFacts;
 

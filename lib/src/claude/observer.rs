@@ -1,7 +1,7 @@
 //! Reads a call's answer as it passes, and knows at every moment what it would have to be charged.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Asked, ClaudeError, Event, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
 use crate::usage::{Source, Usage};
@@ -10,6 +10,9 @@ use crate::usage::{Source, Usage};
 /// streams with (copy of August 2026). Counted in bytes of UTF-8, so that writing which has a token a character, such
 /// as Chinese, is not counted at a third of what it is.
 const BYTES_PER_TOKEN: u64 = 4;
+
+/// Tokens around a block's content: its kind, a tool's name and id.
+const BLOCK_TOKENS: u64 = 256;
 
 /// How a call has ended so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +166,40 @@ impl Observer {
         let counted = self.output_bytes.div_ceil(BYTES_PER_TOKEN);
         usage.output_tokens = usage.output_tokens.max(counted).max(self.usage.output_tokens().unwrap_or(0));
         (usage, Source::Counted)
+    }
+
+    /// The most output tokens that what was seen can have been: a token has a byte at least, and a block some around it.
+    pub fn output_tokens_bound(&self) -> u64 {
+        let blocks = self.blocks.list().len() as u64;
+        self.output_bytes.saturating_add((blocks + 1).saturating_mul(BLOCK_TOKENS))
+    }
+
+    /// Whether the message goes on, and the bytes so far end where an event ends: something of ours may follow.
+    pub fn may_be_ended(&self) -> bool {
+        self.started && !self.finished && self.error_type.is_none() && self.splitter.is_between_events()
+    }
+
+    /// Ends the message as one that has no more tokens, and gives the events that say so. What it used is counted from
+    /// here on: Claude's own figure will never come.
+    pub fn end_events(&self) -> String {
+        let output_tokens = self.settled_usage().0.output_tokens;
+        let open = self.blocks.open().map(|index| json!({ "type": "content_block_stop", "index": index }));
+        let delta = json!({
+            "type": "message_delta",
+            "delta": { "stop_reason": "max_tokens", "stop_sequence": null },
+            "usage": { "output_tokens": output_tokens },
+        });
+        let events = open.into_iter().chain([delta, json!({ "type": "message_stop" })]);
+        let named = events.map(|event| {
+            let name = event["type"].as_str().unwrap_or_default().to_owned();
+            format!("event: {name}\ndata: {event}\n\n")
+        });
+        named.collect()
+    }
+
+    /// The figures are counted, whatever the last events said.
+    pub fn is_counted_only(&mut self) {
+        self.has_final_usage = false;
     }
 
     /// Whether a message has begun: from then on something may have been billed.

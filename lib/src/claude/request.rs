@@ -27,6 +27,8 @@ pub struct RequestFacts {
     pub asked: Asked,
     /// The server tools among its tools.
     pub tools: ToolFacts,
+    /// Whether it asks Claude to think, which is billed and need not be seen in the answer.
+    pub thinks: bool,
 }
 
 /// What a request asks for that multiplies its price.
@@ -170,8 +172,19 @@ impl Fields<'_> {
                 inference_geo: self.get("inference_geo", "a text")?,
             },
             tools,
+            thinks: self.raw("thinking").is_some_and(asks_to_think),
         })
     }
+}
+
+/// Whether a request's `thinking` may make Claude think: whatever it says, unless it says `disabled`.
+pub fn asks_to_think(thinking: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Thinking {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    serde_json::from_str::<Thinking>(thinking).map_or(true, |thinking| thinking.kind != "disabled")
 }
 
 /// What Claude's API says where a request cannot be threaded: the SDK's tool runner then goes on without a thread
@@ -249,6 +262,28 @@ mod tests {
         ] {
             let body = format!(r#"{{"model":"m","max_tokens":1,"messages":[1],{extra}}}"#);
             assert_eq!(refused(&body).0, Code::FeatureNotPriced, "{extra}");
+        }
+    }
+
+    #[test]
+    fn a_thread_is_refused_with_the_code_by_which_the_sdks_tool_runner_goes_on_without_one() {
+        let body = br#"{"model":"m","max_tokens":1,"messages":[1],"thread":{"type":"create"}}"#;
+        let error = RequestFacts::read(body).unwrap_err();
+        assert_eq!(error.code(), Code::FeatureNotPriced);
+        assert_eq!(error.members()["error_code"], "thread_unsupported_request");
+        assert_eq!(error.members()["unsupported"], serde_json::json!(["thread"]));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = RequestFacts::read(&bytes);
+            let _ = RequestFacts::model_to_count(&bytes);
+        }
+
+        #[test]
+        fn no_field_makes_it_panic(name in "[a-z_]{1,12}|tools|stream|speed|model|max_tokens", value in "\\PC{0,60}") {
+            let _ = RequestFacts::read(format!(r#"{{"model":"m","max_tokens":1,"messages":[1],"{name}":{value}}}"#).as_bytes());
         }
     }
 }

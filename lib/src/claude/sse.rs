@@ -56,6 +56,11 @@ impl EventSplitter {
         Ok(())
     }
 
+    /// Whether the bytes so far end where an event ends.
+    pub fn is_between_events(&self) -> bool {
+        self.line.is_empty() && self.name.is_empty() && !self.has_data && !self.after_cr
+    }
+
     fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(Event)) -> Result<(), ClaudeError> {
         if line.is_empty() {
             let name = std::mem::take(&mut self.name);

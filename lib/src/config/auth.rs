@@ -15,6 +15,32 @@ pub struct Auth {
     pub issuer: String,
     /// The `aud` that a token must carry.
     pub audience: String,
+    /// The team's own identity provider, if there is one.
+    pub provider: Option<IssuerConfig>,
+}
+
+/// An identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerConfig {
+    /// Where its public keys are.
+    pub url: String,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// The `aud` of its tokens; any where it names none.
+    pub audience: Option<String>,
+}
+
+impl IssuerConfig {
+    fn from_env(stage: Stage) -> Result<Option<Self>, ConfigError> {
+        let Some(url) = env::get(&env::JWT_JWKS_URL) else { return Ok(None) };
+        let is_local = stage == Stage::Development && url.starts_with("http://");
+        if !url.starts_with("https://") && !is_local {
+            return Err(ConfigError::malformed(&env::JWT_JWKS_URL, "https://HOST/PATH"));
+        }
+        let why = "without it any customer of the same provider could sign in";
+        let issuer = env::get(&env::JWT_JWKS_ISSUER).ok_or_else(|| ConfigError::missing(&env::JWT_JWKS_ISSUER, why))?;
+        Ok(Some(Self { url, issuer, audience: env::get(&env::JWT_JWKS_AUDIENCE) }))
+    }
 }
 
 impl Auth {
@@ -31,7 +57,12 @@ impl Auth {
         let keys = Keys::new(secrets)
             .ok_or_else(|| ConfigError::missing(&env::JWT_SECRET, "tokens and cookies cannot be checked without it"))?;
         let or_purser = |var| env::get(var).unwrap_or_else(|| "purser".to_owned());
-        Ok(Self { keys, issuer: or_purser(&env::JWT_ISSUER), audience: or_purser(&env::JWT_AUDIENCE) })
+        Ok(Self {
+            keys,
+            issuer: or_purser(&env::JWT_ISSUER),
+            audience: or_purser(&env::JWT_AUDIENCE),
+            provider: IssuerConfig::from_env(stage)?,
+        })
     }
 }
 

@@ -64,6 +64,12 @@ impl Budgets {
         }
     }
 
+    /// Whether calls of a plan count in any budget.
+    pub fn hold(&self, plan: PlanId) -> bool {
+        let PlanBudgets { caller, together, .. } = self.of(plan);
+        [caller, together, self.deployment].iter().any(|budget| *budget != Budget::default())
+    }
+
     fn apply(&mut self, list: &str) -> Option<()> {
         for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let (name, amount) = entry.split_once('=')?;

@@ -48,6 +48,8 @@ pub struct Plan {
     pub input_tokens_max: u64,
     /// What becomes of a call whose client leaves.
     pub hang_up: HangUp,
+    /// Output tokens that a call holds money for at first; more is taken while it runs. `None` holds for all of them.
+    pub hold_output_tokens: Option<u64>,
     /// Most money of one caller.
     pub budget: Budget,
     /// Most money of all callers of the plan together.

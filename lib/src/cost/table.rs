@@ -50,6 +50,8 @@ pub struct ModelPrice {
     pub retires_on: Option<&'static str>,
     /// Not open to everybody.
     pub is_limited: bool,
+    /// Its thinking cannot be switched off, and need not be seen.
+    pub always_thinks: bool,
     /// Prompt and output together.
     pub context_tokens: Option<u64>,
     /// Most output tokens of a call.

@@ -1,6 +1,8 @@
 //! Who pays, and where the browser comes back to.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
+
+use serde_json::{Value, json};
 
 use super::{Ctx, accounts::sign_in_first};
 use crate::{
@@ -14,6 +16,8 @@ use crate::{
 };
 
 const DAY_S: i64 = 86_400;
+/// A part of the 300 s that a function may run (`maxDuration` in vercel.json).
+const RECONCILE_MAX: Duration = Duration::from_secs(120);
 
 impl Ctx {
     /// Billing, with Stripe's client.
@@ -49,6 +53,21 @@ impl Ctx {
         }
     }
 
+    /// Reads customers whose subscription should have changed, as far as there is time; `null` where nothing is sold.
+    ///
+    /// # Errors
+    /// `store_unavailable`.
+    pub async fn reconcile_subscriptions(&self) -> Result<Value, Error> {
+        if self.config().stripe.is_none() {
+            return Ok(Value::Null);
+        }
+        let run = self.billing().await?.reconcile_subscriptions(RECONCILE_MAX).await?;
+        if let Some(failure) = &run.failure {
+            self.warn("subscriptions_failed", &Error::internal(failure));
+        }
+        Ok(json!({ "read": run.read, "failed": run.failed, "is_cut": run.is_cut }))
+    }
+
     /// Believes a request only where Stripe signed its body. No I/O.
     ///
     /// # Errors
@@ -79,7 +98,7 @@ impl Ctx {
 /// `invalid_token` for one who has not signed in, `forbidden` for a key.
 pub fn buyer(caller: &Caller) -> Result<&str, Error> {
     match &caller.credential {
-        Credential::Session { .. } | Credential::Token { .. } => Ok(caller.subject()),
+        Credential::Session { .. } | Credential::Token { .. } => Ok(caller.account_id()),
         Credential::Key { .. } => {
             Err(Error::new(Code::Forbidden, "An API key cannot buy. Sign in, and use the access token."))
         }

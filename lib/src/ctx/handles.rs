@@ -203,6 +203,12 @@ impl Ctx {
         Ok(CLAUDE.get_or_init(|| Claude::new(&config.base_url, key)))
     }
 
+    /// The team's identity provider, if there is one.
+    pub(super) fn issuer(&self) -> Option<&'static auth::Issuer> {
+        static ISSUER: OnceLock<Option<auth::Issuer>> = OnceLock::new();
+        ISSUER.get_or_init(|| self.config().auth.provider.clone().map(auth::Issuer::new)).as_ref()
+    }
+
     /// The verifier of bearer tokens.
     pub(super) fn verifier(&self) -> &'static auth::Verifier {
         static VERIFIER: OnceLock<auth::Verifier> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! Who asks: no I/O, so that a forged token costs nothing.
+//! Who asks: no I/O, so that a forged token costs nothing; but an identity provider's keys are fetched when they are new.
 
 use std::{sync::PoisonError, time::Instant};
 
@@ -18,10 +18,10 @@ impl Ctx {
     /// The caller: by bearer token, else by network and cookie.
     ///
     /// # Errors
-    /// `invalid_token`, `token_expired`, `invalid_header`. A token that is not valid is never taken for none.
-    pub fn caller(&self, request: &Request) -> Result<Caller, Error> {
+    /// `invalid_token`, `token_expired`, `invalid_header`, `issuer_unavailable`. A token that is not valid is never taken for none.
+    pub async fn caller(&self, request: &Request) -> Result<Caller, Error> {
         let token = bearer(request.headers())?;
-        self.identify(request, token)
+        self.identify(request, token).await
     }
 
     /// The caller, where a key may also stand in `x-api-key`, as Anthropic's SDKs send it. With both, `x-api-key`
@@ -29,19 +29,22 @@ impl Ctx {
     ///
     /// # Errors
     /// As for [`Ctx::caller`].
-    pub fn caller_by_key(&self, request: &Request) -> Result<Caller, Error> {
+    pub async fn caller_by_key(&self, request: &Request) -> Result<Caller, Error> {
         let key = single(request.headers(), &HeaderName::from_static("x-api-key"))?.filter(|key| !key.is_empty());
         match key {
-            Some(key) => self.identify(request, Some(key)),
-            None => self.caller(request),
+            Some(key) => self.identify(request, Some(key)).await,
+            None => self.caller(request).await,
         }
     }
 
-    fn identify(&self, request: &Request, token: Option<&str>) -> Result<Caller, Error> {
+    async fn identify(&self, request: &Request, token: Option<&str>) -> Result<Caller, Error> {
         let from = Instant::now();
         let caller = match token {
             Some(key) if key.starts_with(auth::API_KEY_PREFIX) => self.key_holder(key),
-            Some(token) => self.verifier().verify(token),
+            Some(token) => match self.issuer().filter(|_| auth::Issuer::is_for(token)) {
+                Some(issuer) => issuer.verify(token).await,
+                None => self.verifier().verify(token),
+            },
             None => Ok(self.anonymous(request)),
         };
         self.state.timings.add("auth", from.elapsed());

@@ -9,6 +9,7 @@ mod client_wire;
 mod closing;
 mod count_tokens;
 mod degraded;
+mod elastic;
 mod growth;
 mod handles;
 mod limit_headers;

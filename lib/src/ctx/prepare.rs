@@ -12,7 +12,9 @@ use super::{
 use crate::{
     Code, Error, auth,
     chat::{ChatBody, ChatMessage, Prompt, PromptMessage, prompt_body},
-    claude::{API_VERSION, Asked, OVERHEAD_TOKENS, RequestFacts, ToolFacts, UpstreamCall, input_tokens_bound},
+    claude::{
+        API_VERSION, Asked, OVERHEAD_TOKENS, RequestFacts, ToolFacts, UpstreamCall, asks_to_think, input_tokens_bound,
+    },
     config::Stage,
     cost::{self, InputBound},
     http::{HeaderName, Request, headers},
@@ -60,6 +62,7 @@ impl Ctx {
                 geo_us: true,
                 ..InputBound::default()
             },
+            is_seen: !tools.has_server_tools() && !options.thinking().is_some_and(asks_to_think),
         };
         self.price_call(caller, &wish)
     }
@@ -86,6 +89,7 @@ impl Ctx {
                 // Unless it is asked for elsewhere, inference may run in `us`, which is dearer.
                 geo_us: facts.asked.inference_geo.as_deref().is_none_or(|geo| geo == "us"),
             },
+            is_seen: facts.stream && !facts.thinks && !facts.tools.has_server_tools(),
         };
         let priced = self.price_call(caller, &wish)?;
         let most = caller.plan.plan().input_tokens_max;

@@ -20,9 +20,11 @@ pub struct PricedCall {
     pub model_requested: String,
     /// Most output tokens.
     pub max_tokens: u64,
+    /// Output tokens that money is held for: all of them, or a first slice, and more while the call runs.
+    pub held_tokens: u64,
     /// The prompt and what else costs, bounded from above.
     pub bound: InputBound,
-    /// The most that the call can cost.
+    /// The most that the call can cost with the tokens that money is held for.
     pub ceiling_nanousd: i64,
 }
 
@@ -34,7 +36,7 @@ impl PricedCall {
             return None;
         }
         // Dearer with every token, so halving finds the last one that fits.
-        let (mut most, mut too_many) = (1, self.max_tokens.saturating_add(1));
+        let (mut most, mut too_many) = (1, self.held_tokens.saturating_add(1));
         while too_many - most > 1 {
             let middle = most + (too_many - most) / 2;
             if fits(middle) { most = middle } else { too_many = middle }
@@ -50,8 +52,17 @@ impl PricedCall {
     /// `feature_not_priced`.
     pub(super) fn with_prompt(&self, input_tokens: u64) -> Result<Self, Error> {
         let bound = InputBound { input_tokens, ..self.bound.clone() };
-        let ceiling_nanousd = ceiling(self.model, &bound, self.max_tokens)?;
+        let ceiling_nanousd = ceiling(self.model, &bound, self.held_tokens)?;
         Ok(Self { bound, ceiling_nanousd, ..self.clone() })
+    }
+
+    /// The same call with money held for so many output tokens.
+    ///
+    /// # Errors
+    /// `feature_not_priced`.
+    pub(super) fn with_output(&self, held_tokens: u64) -> Result<Self, Error> {
+        let ceiling_nanousd = ceiling(self.model, &self.bound, held_tokens)?;
+        Ok(Self { held_tokens, ceiling_nanousd, ..self.clone() })
     }
 }
 
@@ -69,6 +80,8 @@ pub struct Wish<'a> {
     pub max_tokens: Option<u64>,
     /// The prompt and what else costs.
     pub bound: InputBound,
+    /// Whether all output is seen while it is made: then money need not be held for all of it at once.
+    pub is_seen: bool,
 }
 
 impl Ctx {
@@ -89,9 +102,12 @@ impl Ctx {
         if wish.bound.fast && model.fast.is_none() {
             return Err(Error::new(Code::FeatureNotPriced, "This model has no fast mode.").pointer("/speed"));
         }
-        let ceiling_nanousd = ceiling(model, &wish.bound, max_tokens)?;
+        let is_elastic = wish.is_seen && !model.always_thinks && self.config().budgets.hold(caller.plan);
+        let held_tokens =
+            plan.hold_output_tokens.filter(|_| is_elastic).map_or(max_tokens, |slice| slice.min(max_tokens));
+        let ceiling_nanousd = ceiling(model, &wish.bound, held_tokens)?;
         let (model_requested, bound) = (model_requested.to_owned(), wish.bound.clone());
-        Ok(PricedCall { model, model_requested, max_tokens, bound, ceiling_nanousd })
+        Ok(PricedCall { model, model_requested, max_tokens, held_tokens, bound, ceiling_nanousd })
     }
 
     pub(super) fn check_allowed(&self, model: &ModelPrice, plan: &Plan) -> Result<(), Error> {

@@ -1,26 +1,27 @@
 //! Claude's answer on its way to the client, in a task that outlives the client.
 
+mod answer;
+
 use std::panic::AssertUnwindSafe;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{
     ClientWire, Ctx,
     call::OpenCall,
+    elastic::Elastic,
     pace::{Client, Pace},
-    settle::{Account, Course},
+    settle::Course,
 };
 use crate::{
-    Code, Error,
-    chat::{ChatReply, Finish, HEARTBEAT, ReplyMessage, usage_json},
+    Error,
+    chat::HEARTBEAT,
     claude::{ClaudeError, Next, Observer, Outcome, UpstreamCall, UpstreamResponse},
     clock,
     config::plans::HangUp,
-    cost::format_usd,
-    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header, stream},
+    http::{Body, Response, stream},
     sabotage::Protection,
 };
 
@@ -104,13 +105,18 @@ impl Relay {
             client.leave();
         }
         client.send(self.opening()).await;
-        let mut pace = Pace::default();
+        let (mut pace, elastic) = (Pace::default(), Elastic::of(&self.ctx, &self.call));
         loop {
             match pace.next(&mut upstream).await {
                 Ok(Next::Chunk(bytes)) => {
                     self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
                     let out = self.translate(bytes);
                     client.send(out).await;
+                    if let Some(events) = self.brake(elastic.as_ref()).await {
+                        client.send(self.translate(events)).await;
+                        self.observer.is_counted_only();
+                        break;
+                    }
                 }
                 Ok(Next::Silence) if matches!(self.wire, ClientWire::Ui(_)) => {
                     client.send(Bytes::from_static(HEARTBEAT)).await;
@@ -134,12 +140,17 @@ impl Relay {
     }
 
     async fn pass_json(&mut self, mut upstream: UpstreamResponse, head: Head) {
-        let mut pace = Pace::default();
+        let (mut pace, elastic) = (Pace::default(), Elastic::of(&self.ctx, &self.call));
         loop {
             match pace.next(&mut upstream).await {
                 Ok(Next::Chunk(bytes)) => {
                     self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
                     drop(self.translate(bytes));
+                    if let Some(events) = self.brake(elastic.as_ref()).await {
+                        drop(self.translate(events));
+                        self.observer.is_counted_only();
+                        break;
+                    }
                 }
                 Ok(Next::Silence) => {}
                 Ok(Next::End) => break,
@@ -182,6 +193,16 @@ impl Relay {
         self.course.is_client_gone = head.send(answer).is_err();
     }
 
+    /// The events that end the answer politely, where its hold is used up and no more is to be had.
+    async fn brake(&self, elastic: Option<&Elastic>) -> Option<Bytes> {
+        let may_go_on = elastic?.reach(self.observer.output_tokens_bound()).await;
+        if may_go_on || !self.observer.may_be_ended() {
+            return None;
+        }
+        self.ctx.note("braked", true);
+        Some(self.observer.end_events().into())
+    }
+
     /// Reads the bytes and gives what the client gets for them.
     fn translate(&mut self, bytes: Bytes) -> Bytes {
         let mut out = Vec::new();
@@ -195,101 +216,5 @@ impl Relay {
             self.course.error = Some(error);
         }
         if matches!(self.wire, ClientWire::Bytes { .. }) { bytes } else { out.into() }
-    }
-
-    fn stream_head(&self, upstream: &UpstreamResponse, body: Body) -> Response {
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        // Proxies that buffer would turn the stream into one late piece.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-        if let ClientWire::Ui(_) = &self.wire {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
-        } else {
-            self.pass_headers(upstream, &mut response);
-        }
-        response
-    }
-
-    /// The request id is ours, so that a caller's question finds our log line; Claude's stands beside it.
-    fn pass_headers(&self, upstream: &UpstreamResponse, response: &mut Response) {
-        let kept = [
-            ("content-type", upstream.header("content-type")),
-            ("request-id", Some(self.ctx.request_id().to_owned())),
-            ("x-upstream-request-id", upstream.request_id()),
-        ];
-        for (name, value) in kept {
-            if let Some(Ok(value)) = value.map(|text| HeaderValue::from_str(&text)) {
-                response.headers_mut().insert(HeaderName::from_static(name), value);
-            }
-        }
-    }
-
-    fn opening(&self) -> Bytes {
-        let (ClientWire::Ui(ui), Some(conversation)) = (&self.wire, &self.call.conversation) else {
-            return Bytes::new();
-        };
-        let metadata = json!({
-            "call_id": self.call.hold.call_id,
-            "model": self.call.priced.model.id,
-            "conversation_id": conversation.id,
-        });
-        ui.start(conversation.message_id(), &metadata).into()
-    }
-
-    fn closing(&mut self) -> Bytes {
-        let is_whole = matches!(self.observer.outcome(), Outcome::Completed | Outcome::Refused);
-        let finish = self.finish();
-        let failure = self.failure();
-        match &mut self.wire {
-            ClientWire::Ui(ui) if is_whole => ui.finish(&finish).into(),
-            ClientWire::Ui(ui) => ui.error(failure.detail(), Some(&finish)).into(),
-            // A stream that breaks off must not look like one that ended.
-            ClientWire::Bytes { .. } if self.observer.outcome() == Outcome::Cut => {
-                let event = json!({ "type": "error", "error": { "type": "api_error", "message": failure.detail() } });
-                format!("event: error\ndata: {event}\n\n").into()
-            }
-            _ => Bytes::new(),
-        }
-    }
-
-    fn json_reply(&self) -> Result<Response, Error> {
-        let conversation = self.call.conversation.as_ref().ok_or_else(|| Error::internal("no conversation"))?;
-        let message = ReplyMessage {
-            id: conversation.message_id(),
-            role: "assistant",
-            text: self.observer.text(),
-            content: self.observer.content(),
-        };
-        let (finish, stop_reason) = (self.finish(), self.observer.stop_reason());
-        http::json(StatusCode::OK, &ChatReply { conversation_id: &conversation.id, message, finish, stop_reason })
-    }
-
-    fn account(&self) -> Account {
-        self.call.account(&self.ctx, &self.observer, &self.course)
-    }
-
-    fn finish(&self) -> Finish {
-        let account = self.account();
-        Finish {
-            call_id: self.call.hold.call_id.0.clone(),
-            model: account.model,
-            usage: usage_json(&account.usage),
-            usage_source: account.source.as_str(),
-            cost_nanousd: account.cost_nanousd,
-            cost_usd: format_usd(account.cost_nanousd),
-            limits: self.call.hold.limits(),
-        }
-    }
-
-    /// Why an answer is not whole, without Claude's own words: they can quote anything.
-    fn failure(&self) -> Error {
-        match (&self.course.error, self.observer.error_type()) {
-            (Some(error), _) => error.clone().into(),
-            (None, Some("overloaded_error")) => {
-                Error::new(Code::ClaudeOverloaded, "Claude is overloaded at the moment. Try again.").retry_after_s(5)
-            }
-            (None, _) => Error::new(Code::ClaudeUnavailable, "Claude's answer broke off. Try again."),
-        }
     }
 }

@@ -107,6 +107,16 @@ impl Store {
         self.rows(Statement::new(sql, [user_id.into(), session_id.into()])).await.map(drop)
     }
 
+    /// The status of the subscription that decides about the user's plan, and when the plan ends, where that is certain.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn subscription_of(&self, user_id: &str) -> Result<Option<(String, Option<i64>)>, StoreError> {
+        let sql = "select status, ends_ms from billing_accounts where user_id = $1 and status is not null";
+        let rows = self.rows(Statement::new(sql, [user_id.into()])).await?;
+        rows.first().map(|row| Ok((row.text(0)?, row.int_opt(1)?))).transpose()
+    }
+
     /// The user's customer at Stripe, and whether a subscription was alive when it was read last.
     ///
     /// # Errors

@@ -70,7 +70,8 @@ pub struct DueCheck {
 }
 
 /// Readings of one user are written one after another: without the lock a statement could still see the plan of before.
-const LOCK: &str = "update billing_accounts set applied = applied where user_id = $1";
+/// The user's row comes first, as where the user is deleted: the other way round the two could wait for each other.
+const LOCK: &str = "update users set plan = plan where id = $1";
 /// Due at once until the limiter has been told. A session that is still open keeps its own time of checking.
 const APPLY: &str = "update billing_accounts set applied = $2, plan = $4, subscription_id = $5, status = $6, \
     ends_ms = $7, read_ms = $8, check_ms = $8, \

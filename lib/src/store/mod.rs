@@ -7,6 +7,7 @@ mod billing;
 mod billing_readings;
 mod budget_accounts;
 mod calls;
+mod carried;
 mod chat_turn;
 mod conversations;
 mod error;

@@ -1,6 +1,6 @@
 //! Sessions: opened by a password, kept alive by refresh tokens of which only hashes are stored.
 
-use super::{Row, Statement, Store, StoreError};
+use super::{Row, Statement, Store, StoreError, carried};
 
 /// A session to be opened.
 pub struct NewSession<'a> {
@@ -20,6 +20,8 @@ pub struct NewSession<'a> {
     pub now_ms: i64,
     /// When it ends by itself.
     pub expires_ms: i64,
+    /// The anonymous caller that the account takes over from, and until when: what was not done yet at the sign-up.
+    pub carried: Option<(&'a str, i64)>,
 }
 
 /// An open session.
@@ -135,6 +137,8 @@ impl Store {
                 [new.user_id.into(), new.password.into(), password.into()],
             )
         }));
+        let carried = new.carried.into_iter().flat_map(|(from, before_ms)| carried::over(new.user_id, from, before_ms));
+        statements.extend(carried);
         let rows = self.atomic(statements).await?;
         Ok(rows.get(1).is_some_and(|opened| !opened.is_empty()))
     }

@@ -1,6 +1,6 @@
 //! Accounts.
 
-use super::{Row, Session, Statement, Store, StoreError, StoredKey, api_keys, sessions};
+use super::{Row, Session, Statement, Store, StoreError, StoredKey, api_keys, carried, sessions};
 
 /// An account.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct User {
     pub stripe_customer_id: Option<String>,
     /// When it was made.
     pub created_ms: i64,
+    /// The anonymous caller that the browser was when it signed up.
+    pub carried_from: Option<String>,
 }
 
 /// An account with all that belongs to signing in.
@@ -57,24 +59,12 @@ pub struct UserChange<'a> {
     pub now_ms: i64,
 }
 
-const INSERT: &str = "insert into users (id, email, password, plan, created_ms, updated_ms) \
-    values ($1, $2, $3, 'free', $4, $4) on conflict (email) do nothing";
+const INSERT: &str = "insert into users (id, email, password, plan, created_ms, updated_ms, carried_from) \
+    values ($1, $2, $3, 'free', $4, $4, $5) on conflict (email) do nothing";
 const COLUMNS_BY_EMAIL: &str =
-    "select id, email, password, plan, stripe_customer_id, created_ms from users where email = $1";
-const COLUMNS_BY_ID: &str = "select id, email, password, plan, stripe_customer_id, created_ms from users where id = $1";
-
-/// Carrying over, where the account ($3) was made: a conversation whose answer is still coming stays where it is.
-const CARRY: [&str; 4] = [
-    "insert into conversations (owner, id, title, created_ms, updated_ms) \
-     select $1, id, title, created_ms, updated_ms from conversations where owner = $2 \
-     and exists (select 1 from users where id = $3) and not exists (select 1 from calls \
-        where calls.owner = $2 and calls.conversation_id = conversations.id and calls.state = 'reserved')",
-    "update messages set owner = $1 where owner = $2 and exists (select 1 from users where id = $3) \
-     and exists (select 1 from conversations where owner = $1 and id = messages.conversation_id)",
-    "delete from conversations where owner = $2 and exists (select 1 from users where id = $3) \
-     and exists (select 1 from conversations taken where taken.owner = $1 and taken.id = conversations.id)",
-    "update calls set owner = $1 where owner = $2 and state = 'settled' and exists (select 1 from users where id = $3)",
-];
+    "select id, email, password, plan, stripe_customer_id, created_ms, carried_from from users where email = $1";
+const COLUMNS_BY_ID: &str =
+    "select id, email, password, plan, stripe_customer_id, created_ms, carried_from from users where id = $1";
 
 impl Store {
     /// Makes an account, unless its address is taken: then nothing changes, and nothing tells. One round trip.
@@ -82,13 +72,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn create_user(&self, new: &NewUser<'_>) -> Result<(), StoreError> {
-        let insert = [new.id.into(), new.email.into(), new.password.into(), new.created_ms.into()];
+        let insert =
+            [new.id.into(), new.email.into(), new.password.into(), new.created_ms.into(), new.carried_from.into()];
         let mut statements = vec![Statement::new(INSERT, insert)];
-        if let Some(from) = new.carried_from {
-            let to = format!("user:{}", new.id);
-            let carry = |sql| Statement::new(sql, [to.as_str().into(), from.into(), new.id.into()]);
-            statements.extend(CARRY.map(carry));
-        }
+        statements.extend(new.carried_from.into_iter().flat_map(|from| carried::over(new.id, from, new.created_ms)));
         self.atomic(statements).await.map(drop)
     }
 
@@ -198,5 +185,6 @@ fn user(row: &Row) -> Result<User, StoreError> {
         plan: row.text(3)?,
         stripe_customer_id: row.text_opt(4)?,
         created_ms: row.int(5)?,
+        carried_from: row.text_opt(6)?,
     })
 }

@@ -33,6 +33,7 @@ async fn from_sign_up_to_subscription_to_farewell() {
         // Old token, key and new token alike.
         let account = deployment.call("GET", "/api/auth/account").bearer(&person.access).send().await.json();
         assert_eq!(account["plan"], "pro");
+        assert_eq!(account["subscription"], json!({ "status": "active", "ends_ms": null }));
         for token in [&person.access, &key] {
             let reply = deployment.chat(token, opus()).await;
             assert_eq!(reply.status, 200, "{cache:?}: {}", reply.text);

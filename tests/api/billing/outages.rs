@@ -38,7 +38,8 @@ async fn without_stripe_nothing_is_half_done_and_asking_again_works() {
 
 #[tokio::test]
 async fn one_lost_answer_is_not_even_noticed() {
-    for fault in [Fault::CutBefore, Fault::LoseReply] {
+    // 409: another request with the same key is on its way.
+    for fault in [Fault::CutBefore, Fault::LoseReply, Fault::Status(409)] {
         let shop = Shop::open(Cache::Sqlite).await;
         let user = shop.user().await;
         shop.stripe.fail_next([fault, Fault::None, fault, Fault::None, fault]);
@@ -83,6 +84,26 @@ async fn a_delivery_that_stripe_does_not_confirm_is_asked_for_again() {
         assert_eq!(shop.deliver(&event).await.json()["outcome"], "taken");
         assert_eq!(shop.plan(&user).await, "pro", "{cache:?}");
     }
+}
+
+#[tokio::test]
+async fn without_the_store_stripe_is_asked_to_come_again() {
+    let mut shop = Shop::open(Cache::Redis).await;
+    let (user, ..) = shop.buyer().await;
+    let event = shop.stripe.world().take_events().pop().unwrap();
+    let store = shop.deployment.environment["DATABASE_URL"].clone();
+    shop.deployment.set("DATABASE_URL", &format!("postgres://purser@127.0.0.1:{}/x", free_port()));
+    for name in ["billing-webhook", "billing-checkout"] {
+        shop.deployment.restart(name);
+    }
+    let asked = shop.stripe.seen().len();
+    shop.deliver(&event).await.assert_problem(503, "store_unavailable");
+    shop.checkout(&user).await.assert_problem(503, "store_unavailable");
+    assert_eq!(shop.stripe.seen().len(), asked, "Stripe was not asked for nothing");
+    shop.deployment.set("DATABASE_URL", &store);
+    shop.deployment.restart("billing-webhook");
+    assert_eq!(shop.deliver(&event).await.json()["outcome"], "taken");
+    assert_eq!(shop.plan(&user).await, "pro");
 }
 
 #[tokio::test]

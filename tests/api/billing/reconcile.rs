@@ -7,6 +7,8 @@ use purser_tests::{
     shop::{GRACE_S, Shop, session_of},
 };
 
+use serde_json::json;
+
 use super::STORES;
 
 const ENOUGH: Duration = Duration::from_secs(60);
@@ -65,6 +67,25 @@ async fn a_checkout_is_looked_after_when_its_session_is_over_and_a_subscription_
     shop.stripe.world().set_status(&subscription, "canceled");
     shop.deliver_all().await;
     assert!(shop.billing_row(&user).await["ends_ms"].is_null());
+}
+
+#[tokio::test]
+async fn the_cron_route_reads_who_is_due_and_a_deployment_that_sells_nothing_has_nothing_to_read() {
+    for cache in STORES {
+        let mut shop = Shop::open(cache).await;
+        let (user, ..) = shop.buyer().await;
+        shop.make_all_due().await;
+        let cron = || shop.deployment.call("GET", "/api/cron/reconcile").bearer("the cron secret");
+        let reply = cron().send().await;
+        let expected = json!({ "read": 1, "failed": 0, "is_cut": false });
+        assert_eq!((reply.status, &reply.json()["subscriptions"]), (200, &expected), "{cache:?}: {}", reply.text);
+        assert_eq!(shop.plan(&user).await, "pro");
+        shop.deployment.set("STRIPE_SECRET_KEY", "");
+        shop.deployment.restart("cron");
+        let call = shop.deployment.call("GET", "/api/cron/reconcile").bearer("the cron secret");
+        let reply = call.send().await.json();
+        assert!(reply["subscriptions"].is_null() && reply["drained"].is_number(), "{reply}");
+    }
 }
 
 #[tokio::test]

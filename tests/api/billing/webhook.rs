@@ -2,6 +2,8 @@ use futures_util::future::join_all;
 use purser::{clock, config::Secret, store::Statement, stripe};
 use purser_tests::{
     deployment::Cache,
+    relay::CountingRelay,
+    services::{postgres_url, redis_url},
     shop::{GRACE_S, Shop},
     stripe::{Event, Fault, PRICE_OTHER, PRICE_PRO, PRICE_PRO_OLD, WEBHOOK_SECRET},
 };
@@ -297,4 +299,20 @@ async fn no_address_and_no_secret_reaches_the_log() {
             assert!(!lines.contains(planted), "{planted}: {lines}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_warm_event_costs_one_call_of_stripe_one_of_redis_and_four_of_postgres() {
+    let mut shop = Shop::open(Cache::Redis).await;
+    let (redis, postgres) = (CountingRelay::start(&redis_url()), CountingRelay::start(&postgres_url()));
+    let url = shop.deployment.environment["DATABASE_URL"].replace(&postgres_url(), &postgres.url);
+    shop.deployment.set("DATABASE_URL", &url);
+    shop.deployment.set("REDIS_URL", &redis.url);
+    let (_, _, subscription) = shop.buyer().await;
+    shop.deliver_all().await;
+    shop.stripe.world().set_status(&subscription, "unpaid");
+    let before = (shop.stripe.seen().len(), redis.round_trips(), postgres.round_trips());
+    shop.deliver_all().await;
+    let after = (shop.stripe.seen().len(), redis.round_trips(), postgres.round_trips());
+    assert_eq!((after.0 - before.0, after.1 - before.1, after.2 - before.2), (1, 1, 4));
 }

@@ -98,6 +98,9 @@ impl State {
         if *lock(&self.is_down) || fault == Fault::CutBefore {
             return Err(Cut);
         }
+        if let (&Method::GET, Some(session)) = (method, path.strip_prefix("/c/pay/")) {
+            return Ok(pay(&mut lock(&self.world), session));
+        }
         let text = if method == Method::GET { parts.uri.query().unwrap_or_default().as_bytes() } else { &body };
         let (mut response, is_replay) = self.once(key.as_deref(), method, path, text, || {
             if header("authorization") != Some(format!("Bearer {SECRET_KEY}")) {
@@ -123,6 +126,9 @@ impl State {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("request-id", HeaderValue::from_static("req_double"));
+        if let Some(key) = key.and_then(|key| HeaderValue::from_str(&key).ok()) {
+            headers.insert("idempotency-key", key);
+        }
         if is_replay {
             headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
@@ -151,6 +157,16 @@ impl State {
             Known::Other => (response(Err(Refusal::new(400, "idempotency_error", None, None))), false),
         }
     }
+}
+
+/// The hosted page: whoever opens it pays, and goes back to where the session says.
+fn pay(world: &mut World, session: &str) -> Response<Full<Bytes>> {
+    world.pay(session);
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let back = world.sessions[session]["success_url"].as_str().unwrap();
+    response.headers_mut().insert("location", HeaderValue::from_str(back).unwrap());
+    response
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {

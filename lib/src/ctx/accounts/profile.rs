@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Ctx {
-    /// The account, its sessions and its keys. Anybody may ask whose token belongs to an account.
+    /// The account, its subscription, its sessions and its keys. Anybody may ask whose token belongs to an account.
     ///
     /// # Errors
     /// `not_found`, `session_revoked`, `store_unavailable`.
@@ -23,6 +23,10 @@ impl Ctx {
         let own = self.own(caller).await?;
         let current = SignedIn::of(caller).map(|who| who.session).ok();
         let mut profile = user_json(&own.user);
+        let store = self.store_of(caller).await?;
+        let subscription = self.time("store", store.subscription_of(&own.user.id)).await?;
+        profile["subscription"] =
+            json!(subscription.map(|(status, ends_ms)| json!({ "status": status, "ends_ms": ends_ms })));
         profile["sessions"] = own.sessions.iter().map(|one| session_json(one, current)).collect();
         profile["api_keys"] = own.keys.iter().map(key_json).collect();
         Ok(profile)

@@ -49,6 +49,7 @@ impl Ctx {
             agent: agent(request),
             now_ms,
             expires_ms: now_ms + SESSION_TTL_S * 1_000,
+            carried: user.carried_from.as_deref().map(|from| (from, user.created_ms)),
         };
         // The password may have changed since it was read.
         if !self.time("store", store.open_session(&session)).await? {

@@ -45,7 +45,7 @@ impl Ctx {
             let leaver = self.refresher(request, body).await?;
             return self.end(&leaver, leaving, self.store().await?).await;
         }
-        let caller = self.caller(request)?;
+        let caller = self.caller(request).await?;
         match (&caller.credential, &leaving) {
             (Credential::Session { id, .. }, _) => {
                 self.clear_refresh_cookie(request);

@@ -6,6 +6,8 @@ create table users (
     plan text not null,
     plan_until_ms bigint,
     stripe_customer_id text unique,
+    -- The anonymous caller that the browser was when it signed up.
+    carried_from text,
     created_ms bigint not null,
     updated_ms bigint not null
 );
