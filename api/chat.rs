@@ -1,10 +1,12 @@
-//! POST /api/chat - One answer of Claude in a stored conversation.
+//! POST /api/chat, GET /api/chat/{id}/stream - One answer of Claude in a stored conversation; a running one once more, from its beginning.
 //!
 //! Body: the AI SDK's (`id`, `messages`, `trigger`, `messageId`) or `{"message", "conversation_id"?}`, and
 //! `model`?, `max_tokens`?, `system`?. Answer: a UI message stream, or JSON on `Accept: application/json`.
+//! GET: the answer that is running in that conversation as a UI message stream, to its end; 204 where none is.
 //! Errors: `invalid_json`, `invalid_body`, `model_*`, `max_tokens_too_large`, `not_found`, `limit_exceeded`,
 //! `too_many_in_flight`, `session_revoked`, `limiter_unavailable`, `store_unavailable`, `claude_*`.
-//! Costs one limiter round trip, one store round trip, and what Claude charges.
+//! Costs one limiter round trip, one store round trip, and what Claude charges; GET one store round trip, and two
+//! commands of Redis four times a second.
 
 use std::process::ExitCode;
 
@@ -20,11 +22,16 @@ use purser::{
 fn main() -> ExitCode {
     serve::run(Route {
         name: "chat",
-        methods: &[Method::POST],
+        methods: &[Method::GET, Method::POST],
         body_cap_bytes: 4_500_000,
         wire: http::Wire::Problem,
         start: purser::ctx::start_store_and_limiter,
-        handle: |ctx, request| Box::pin(post(ctx, request)),
+        // vercel.json sends both paths here, and each arrives as the caller wrote it.
+        handle: |ctx, request| match (request.method(), conversation_id(&request)) {
+            (&Method::GET, Some(id)) => Box::pin(resume(ctx, request, id)),
+            (&Method::POST, None) => Box::pin(post(ctx, request)),
+            _ => Box::pin(async { Err(serve::not_found()) }),
+        },
     })
 }
 
@@ -58,4 +65,14 @@ async fn open(ctx: &Ctx, caller: &Caller, body: &ChatBody) -> Result<OpenCall, E
 
     // Write ahead: the turn and the ledger row stand before Claude hears of the call.
     ctx.begin_chat(caller, body, priced, hold).await
+}
+
+async fn resume(ctx: Ctx, request: Request, id: String) -> Result<Response, Error> {
+    let caller = ctx.caller(&request).await?;
+    Ok(ctx.resume(&caller, &id).await?.unwrap_or_else(http::no_content))
+}
+
+fn conversation_id(request: &Request) -> Option<String> {
+    let id = request.uri().path().strip_prefix("/api/chat/")?.strip_suffix("/stream")?;
+    http::query::percent_decode(id)
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 
 fn main() -> ExitCode {
     serve::run(Route {
-        name: "cron",
+        name: "cron-job",
         methods: &[Method::GET],
         body_cap_bytes: 0,
         wire: http::Wire::Problem,

@@ -18,6 +18,7 @@
 //! | [`stripe`] | Stripe's API: customers, Checkout, subscriptions, signed events |
 //! | [`chat`] | the AI SDK's body and stream, and stored conversations |
 //! | [`cache`] | Redis over TCP and Upstash over REST |
+//! | [`recording`] | running answers, written down for whoever follows them from another instance |
 //! | [`usage_report`] | what a caller used, as JSON |
 //! | [`observe`] | log lines and timings |
 //! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`hex`], [`ids`], [`usage`], [`net`], `json`, `sqlite` | the ground floor |
@@ -43,6 +44,7 @@ mod json;
 pub mod limit;
 pub mod net;
 pub mod observe;
+pub mod recording;
 pub mod sabotage;
 pub mod serve;
 #[cfg(sqlite)]

@@ -20,9 +20,10 @@ async fn bad_input_gets_a_clear_answer_and_loses_nothing() {
     large.assert_problem(413, "body_too_large");
     let long = chat(&json!({ "message": "x".repeat(400_000) }).to_string()).send().await;
     long.assert_problem(413, "prompt_too_long");
-    let method = deployment.call("GET", "/api/chat").send().await;
+    let method = deployment.call("PUT", "/api/chat").send().await;
     method.assert_problem(405, "method_not_allowed");
-    assert_eq!(method.header("allow"), "POST, OPTIONS");
+    assert_eq!(method.header("allow"), "GET, POST, OPTIONS");
+    deployment.call("GET", "/api/chat").send().await.assert_problem(404, "not_found");
     let usage = deployment.call("GET", "/api/usage").bearer(&token).send().await.json();
     assert_eq!(usage["limits"][0]["remaining"], 10);
     assert!(deployment.ledger().await.iter().all(|row| row.cost_nanousd == Some(0)), "nothing was spent");
@@ -46,7 +47,7 @@ async fn pages_of_other_origins_are_refused_unless_they_are_listed() {
         .header("access-control-request-headers", "authorization, content-type")
         .send()
         .await;
-    assert_eq!((preflight.status, preflight.header("access-control-allow-methods")), (204, "POST, OPTIONS"));
+    assert_eq!((preflight.status, preflight.header("access-control-allow-methods")), (204, "GET, POST, OPTIONS"));
     assert_eq!(preflight.header("access-control-allow-headers"), "authorization, content-type");
 }
 

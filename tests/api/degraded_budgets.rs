@@ -160,6 +160,7 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, clippy::async_yields_async, reason = "its tasks are its own")]
 async fn a_call_that_runs_when_redis_dies_and_one_that_runs_when_it_is_back_are_counted_once() {
     let ceiling = ceiling_nanousd().await;
     let (mut deployment, redis) = with_private_redis().await;

@@ -15,7 +15,7 @@ async fn reach_for(deployment: &Deployment, thief: &str, owner: &Person, convers
     let title = json!({ "title": "mine now" });
     let chat = json!({ "message": "what did she say?", "conversation_id": conversation });
     let again = json!({ "id": conversation, "messages": [], "trigger": "regenerate-message" });
-    let asks: [(&str, &str, Option<&Value>); 10] = [
+    let asks: [(&str, &str, Option<&Value>); 11] = [
         ("GET", &one, None),
         ("PATCH", &one, Some(&title)),
         ("DELETE", &one, None),
@@ -24,6 +24,7 @@ async fn reach_for(deployment: &Deployment, thief: &str, owner: &Person, convers
         ("GET", "/api/auth/account?export=1", None),
         ("DELETE", &session, None),
         ("DELETE", &key, None),
+        ("GET", &format!("/api/chat/{conversation}/stream"), None),
         ("POST", "/api/chat", Some(&chat)),
         ("POST", "/api/chat", Some(&again)),
     ];

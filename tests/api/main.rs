@@ -25,6 +25,7 @@ mod models;
 mod plan_in_force;
 mod prompt_cache;
 mod refresh;
+mod resume;
 mod sign_in;
 mod sign_out;
 mod tokens;

@@ -8,6 +8,8 @@ use http_body_util::{BodyExt as _, channel::Channel};
 use vercel_runtime::{AppState, Error, Request, Response, ResponseBody, service_fn};
 
 fn main() -> ExitCode {
+    // reqwest asks for a provider even where nothing is encrypted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(client) = reqwest::Client::builder().no_proxy().build() else { return ExitCode::FAILURE };
     let handle = service_fn(move |request: Request, state: AppState| pass(client.clone(), request, state));

@@ -1,5 +1,5 @@
 //! One suite for every place where limits can live, and what the wire to Redis must survive.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod breaker;
 mod budgets;

@@ -57,6 +57,7 @@ async fn vercel_builds_a_function_for_every_route_and_publishes_nothing_but_the_
     assert!(has("^/api/conversations/([^/]+)$", "/api/conversations/[id]?id=$1"), "{routing}");
 
     for (src, dest) in [
+        ("^/api/chat(?:/([^/]+?))/stream$", "/api/chat?id=$1"),
         ("^/api/v1/messages/count_tokens$", "/api/v1/messages"),
         ("^/api/v1/models$", "/api/v1/messages"),
         ("^/api/v1/models(?:/([^/]+?))$", "/api/v1/messages?id=$1"),

@@ -61,8 +61,12 @@ async fn events_come_as_they_are_made(rig: &Rig) {
         text.push_str(&String::from_utf8_lossy(&response.chunk().await.unwrap().unwrap()));
     }
     assert!(!text.contains("\"finish\""), "{text}");
+    // Another process gives the running answer once more.
+    let followed = rig.send("GET", "/api/chat/kept/stream?id=other", &token::mint("ann", "pro"), &Value::Null).await;
+    assert_eq!(followed.status(), 200);
     rig.deployment.claude.open_gate("dev");
     text.push_str(&response.text().await.unwrap());
+    assert_eq!(followed.text().await.unwrap(), text);
     assert!(text.contains("\"finish\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
 }
 

@@ -239,13 +239,14 @@ fn function_of(path: &str) -> &'static str {
         "/api/auth/account" => "auth-account",
         "/api/auth/session" => "auth-session",
         "/api/chat" => "chat",
+        _ if path.starts_with("/api/chat/") => "chat",
         "/api/usage" => "usage",
         _ if path.starts_with("/api/v1/") => "v1-messages",
         "/api/billing/checkout" => "billing-checkout",
         "/api/billing/webhook" => "billing-webhook",
         "/api/conversations" => "conversations",
         _ if path.starts_with("/api/conversations/") => "conversations-id",
-        _ if path.starts_with("/api/cron/") => "cron",
+        _ if path.starts_with("/api/cron/") => "cron-job",
         other => panic!("no function serves {other}"),
     }
 }

@@ -24,6 +24,6 @@ pub use options::ChatOptions;
 pub use prompt::{Prompt, PromptMessage, prompt_body};
 pub use reply::{ChatReply, Finish, ReplyMessage, limits_json, usage_json};
 pub use ui_history::{StoredPart, ui_messages};
-pub use ui_stream::{HEARTBEAT, UiStream};
+pub use ui_stream::{HEARTBEAT, STREAM_END, UiStream};
 
 use crate::json;

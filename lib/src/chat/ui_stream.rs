@@ -14,6 +14,9 @@ use super::{
 /// A comment that keeps a silent connection open; clients pass over it.
 pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
 
+/// What every stream ends with.
+pub const STREAM_END: &str = "data: [DONE]\n\n";
+
 /// A stream in the making. Whatever Claude sends and wherever it stops, what comes out is a valid stream: parts are
 /// closed, and it ends with one `finish` or one `error`.
 #[derive(Debug, Default)]
@@ -202,7 +205,7 @@ impl UiStream {
             metadata["stop_details"] = details;
         }
         write(&mut out, &json!({ "type": "finish", "finishReason": reason, "messageMetadata": metadata }));
-        out.extend_from_slice(b"data: [DONE]\n\n");
+        out.extend_from_slice(STREAM_END.as_bytes());
         out
     }
 
@@ -215,7 +218,7 @@ impl UiStream {
             write(&mut out, &json!({ "type": "message-metadata", "messageMetadata": finish }));
         }
         write(&mut out, &json!({ "type": "error", "errorText": text }));
-        out.extend_from_slice(b"data: [DONE]\n\n");
+        out.extend_from_slice(STREAM_END.as_bytes());
         out
     }
 }

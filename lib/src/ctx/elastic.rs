@@ -50,7 +50,7 @@ impl Elastic {
                 return true;
             }
             if tokens.saturating_mul(2) >= state.held_tokens && state.has_room && !state.is_growing {
-                self.grow(state.held_tokens.saturating_mul(2).min(self.priced.max_tokens));
+                self.grow(state.held_tokens, state.held_tokens.saturating_mul(2).min(self.priced.max_tokens));
                 continue;
             }
             if tokens.saturating_add(MARGIN_TOKENS) < state.held_tokens {
@@ -63,19 +63,19 @@ impl Elastic {
     }
 
     /// Grows the hold behind the stream's back.
-    fn grow(&self, held_tokens: u64) {
+    fn grow(&self, held_tokens: u64, wanted_tokens: u64) {
         self.state.send_modify(|state| state.is_growing = true);
         let (ctx, state) = (self.ctx.clone(), self.state.clone());
-        let (hold, priced, from_tokens) = (self.hold.clone(), self.priced.clone(), self.state.borrow().held_tokens);
+        let (hold, priced) = (self.hold.clone(), self.priced.clone());
         self.ctx.after(async move {
-            let grown = ctx.take_more(&hold, &priced, from_tokens, held_tokens).await;
+            let grown = ctx.take_more(&hold, &priced, held_tokens, wanted_tokens).await;
             if let Err(error) = &grown {
                 ctx.warn("growth_failed", error);
             }
             state.send_modify(|state| {
                 state.is_growing = false;
                 match grown {
-                    Ok(true) => state.held_tokens = held_tokens,
+                    Ok(true) => state.held_tokens = wanted_tokens,
                     Ok(false) | Err(_) => state.has_room = false,
                 }
             });
@@ -89,10 +89,10 @@ impl Ctx {
         &self,
         hold: &Hold,
         priced: &PricedCall,
-        from_tokens: u64,
-        to_tokens: u64,
+        held_tokens: u64,
+        wanted_tokens: u64,
     ) -> Result<bool, Error> {
-        let [from, to] = [priced.with_output(from_tokens)?, priced.with_output(to_tokens)?];
-        self.hold_more(hold, from.ceiling_nanousd, to.ceiling_nanousd).await
+        let from = priced.with_output(held_tokens)?.ceiling_nanousd;
+        self.hold_more(hold, from, priced.with_output(wanted_tokens)?.ceiling_nanousd).await
     }
 }

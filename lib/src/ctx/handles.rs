@@ -12,6 +12,7 @@ use crate::{
     config::{Config, ConfigError, cache::Door, database::Database},
     cost::hashes::UsageHashes,
     limit::Limiter,
+    recording::Recordings,
     store::{PostgresOptions, Store},
 };
 
@@ -123,6 +124,16 @@ fn hashes(config: &'static Config) -> Result<&'static UsageHashes, ConfigError> 
     })
 }
 
+fn recordings(config: &'static Config) -> Result<&'static Recordings, ConfigError> {
+    static RECORDINGS: OnceLock<Recordings> = OnceLock::new();
+    once(&RECORDINGS, || match (cache(config)?, &config.database) {
+        (Some(cache), _) => Ok(Recordings::Redis(cache.clone())),
+        #[cfg(sqlite)]
+        (None, Database::Sqlite { path }) => Ok(Recordings::sqlite(sqlite(path)?.clone())),
+        (None, _) => Err(ConfigError::missing(&crate::env::REDIS_URL, "answers are followed across instances")),
+    })
+}
+
 /// The ledger and its copies, as a configuration says where they are. Opens nothing.
 ///
 /// # Errors
@@ -182,6 +193,14 @@ impl Ctx {
     pub async fn books(&self) -> Result<Books, Error> {
         self.store().await?;
         books(self.config()).map_err(Error::internal)
+    }
+
+    /// Where running answers are written down.
+    ///
+    /// # Errors
+    /// `internal` where the configuration was not checked at the start.
+    pub(super) fn recordings(&self) -> Result<&'static Recordings, Error> {
+        recordings(self.config()).map_err(Error::internal)
     }
 
     /// Claude's client.

@@ -17,8 +17,10 @@ mod offer;
 mod pace;
 mod policies;
 mod prepare;
+mod recording;
 mod refusal;
 mod request_state;
+mod resume;
 mod turn;
 mod unanswered;
 

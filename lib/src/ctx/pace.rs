@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::price::CALL_MAX_MS;
+use super::{price::CALL_MAX_MS, recording::Recording};
 use crate::{
     claude::{ClaudeError, Next, UpstreamResponse},
     http::StreamSender,
@@ -17,14 +17,15 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// A client that takes nothing for so long is treated as gone.
 const CLIENT_STALL_MAX: Duration = Duration::from_secs(20);
 
-/// The client's end of the stream.
+/// The client's end of the stream. What it is sent is recorded, whether it is still there or not.
 pub(super) struct Client {
     sender: Option<StreamSender>,
+    recording: Recording,
 }
 
 impl Client {
-    pub(super) fn new(sender: StreamSender) -> Self {
-        Self { sender: Some(sender) }
+    pub(super) fn new(sender: StreamSender, recording: Recording) -> Self {
+        Self { sender: Some(sender), recording }
     }
 
     /// Nobody reads any more.
@@ -33,6 +34,7 @@ impl Client {
     }
 
     pub(super) async fn send(&mut self, bytes: Bytes) {
+        self.recording.push(&bytes);
         let Some(sender) = self.sender.as_ref().filter(|_| !bytes.is_empty()) else { return };
         if sender.send_timeout(bytes, CLIENT_STALL_MAX).await.is_err() {
             self.leave();

@@ -13,6 +13,7 @@ use super::{
     call::OpenCall,
     elastic::Elastic,
     pace::{Client, Pace},
+    recording::Recording,
     settle::Course,
 };
 use crate::{
@@ -32,6 +33,7 @@ struct Relay {
     wire: ClientWire,
     observer: Observer,
     course: Course,
+    recording: Recording,
 }
 
 impl Ctx {
@@ -50,7 +52,8 @@ impl Ctx {
         let (head, answered) = oneshot::channel();
         call.made();
         let observer = Observer::new(&upstream.asked);
-        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course: Course::default() };
+        let (course, recording) = (Course::default(), self.record(&call, hang_up, &wire));
+        let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course, recording };
         self.after(relay.run(upstream, head));
         answered.await.unwrap_or_else(|_| Err(Error::internal("the relay ended without an answer")))
     }
@@ -100,7 +103,7 @@ impl Relay {
     async fn pass_stream(&mut self, mut upstream: UpstreamResponse, head: Head) {
         let (sender, body) = stream();
         let response = self.stream_head(&upstream, body);
-        let mut client = Client::new(sender);
+        let mut client = Client::new(sender, std::mem::take(&mut self.recording));
         if head.send(Ok(response)).is_err() {
             client.leave();
         }

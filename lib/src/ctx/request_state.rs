@@ -109,6 +109,7 @@ fn step_field(step: &'static str) -> &'static str {
         "limit" => "limit_us",
         "store" => "store_us",
         "model" => "model_us",
+        "recording" => "recording_us",
         "settle" => "settle_us",
         "stripe" => "stripe_us",
         other => other,

@@ -66,6 +66,10 @@ impl OpenCall {
         if !observer.is_billed() {
             return account(source, 0);
         }
+        // No prompt is empty: an answer that never told its prompt's tokens told nothing of what it costs.
+        if source == Source::Counted && usage.prompt_tokens() == 0 {
+            return account(Source::Ceiling, self.priced.ceiling_nanousd);
+        }
         match cost::cost_nanousd(self.price_of(&model), &usage) {
             Ok(cost_nanousd) => account(source, cost_nanousd),
             Err(error) => {

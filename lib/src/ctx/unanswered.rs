@@ -11,9 +11,9 @@ use crate::{
     limit::{LimitError, Policy},
 };
 
-/// Attempts, each waiting twice as long as the one before: half a minute in all. What is taken later still is found
+/// Attempts, each waiting twice as long as the one before: a quarter of a minute in all. What is taken later still is found
 /// as a hold that outlived its call.
-const ATTEMPTS: u32 = 7;
+const ATTEMPTS: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 
 /// Asks that wait for the limiter to be back, at most so many.

@@ -36,7 +36,7 @@ fn a_full_memory_forgets_what_expired_and_nothing_else() {
 fn only_so_many_calls_are_remembered() {
     let limiter = MemoryLimiter::new(1);
     for _ in 0..100 {
-        limiter.settle(&CallId::new(), &[], 0).unwrap();
+        limiter.settle(&End { call_id: &CallId::new(), cost_nanousd: 0, made_ms: None }, &[]).unwrap();
     }
     assert_eq!(limiter.lock().calls.len(), CALLS_PER_ACCOUNT);
     assert_eq!(limiter.lock().order.len(), CALLS_PER_ACCOUNT);

@@ -19,6 +19,7 @@ mod ledger_sums;
 mod messages;
 mod migrate;
 mod postgres;
+mod running_answers;
 mod sessions;
 mod settlement;
 #[cfg(sqlite)]
@@ -43,6 +44,7 @@ pub use ledger_rows::LedgerRow;
 pub use ledger_sums::LedgerSum;
 pub use messages::Message;
 pub use postgres::{PostgresOptions, PostgresStore};
+pub use running_answers::RunningAnswer;
 pub use sessions::{NewSession, Rotated, Rotation, Session, Which};
 pub use settlement::{AssistantMessage, Settlement};
 pub use usage_sums::{DayUsage, UsageSum};

@@ -81,7 +81,7 @@ async fn the_cron_route_reads_who_is_due_and_a_deployment_that_sells_nothing_has
         assert_eq!((reply.status, &reply.json()["subscriptions"]), (200, &expected), "{cache:?}: {}", reply.text);
         assert_eq!(shop.plan(&user).await, "pro");
         shop.deployment.set("STRIPE_SECRET_KEY", "");
-        shop.deployment.restart("cron");
+        shop.deployment.restart("cron-job");
         let call = shop.deployment.call("GET", "/api/cron/reconcile").bearer("the cron secret");
         let reply = call.send().await.json();
         assert!(reply["subscriptions"].is_null() && reply["drained"].is_number(), "{reply}");

@@ -117,6 +117,19 @@ await stopped.sendMessage({ text: "Go on" });
 assert.match(text(fine(stopped)), /“Go on”/);
 console.log("stop");
 
+// A page that is loaded again in the middle of an answer, and one that comes when it is over.
+const whole = open(`resume-${AI_VERSION}`);
+const streaming = whole.sendMessage({ text: "[[standin: deltas=60 delta_ms=60]]" });
+while (!(whole.messages.length === 2 && text(whole.messages[1]).length > 0)) await new Promise((done) => setTimeout(done, 5));
+const loaded = open(whole.id, { messages: await read(whole.id) });
+assert.equal(loaded.messages.length, 1, "the answer is not kept yet");
+await loaded.resumeStream();
+await streaming;
+assert.deepEqual(fine(loaded), fine(whole));
+await loaded.resumeStream();
+assert.deepEqual([loaded.messages.length, fine(loaded).id], [2, fine(whole).id]);
+console.log("resume");
+
 const broken = open(`error-${AI_VERSION}`);
 await broken.sendMessage({ text: "[[standin: mid_error=overloaded_error]]" });
 assert.equal(broken.status, "error");

@@ -29,6 +29,8 @@ pub(super) struct Budget {
 pub(super) async fn audit(deployment: &Deployment, budgets: &[Budget]) -> Result<Findings, String> {
     let mut findings = Findings::default();
     end(deployment, &mut findings).await;
+    let rows = ledger::read(&deployment.store).await?;
+    findings.repaired_nanousd = counters::drift_nanousd(&deployment.cache, &rows).await?;
     recovery::reconcile(deployment, &mut findings).await?;
     account(deployment, budgets, findings).await
 }

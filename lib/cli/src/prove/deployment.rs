@@ -129,9 +129,10 @@ impl Deployment {
     pub(super) async fn complete(&self, process: &Process, errand: &Errand) -> bool {
         let Some(coming) = self.call(process, errand).await else { return false };
         let answer = coming.rest().await;
-        if answer.status != 200 {
-            self.witness.note(&errand.label, |seen| seen.code = answer.code());
-        }
+        self.witness.note(&errand.label, |seen| {
+            seen.is_over = true;
+            seen.code = if answer.status == 200 { None } else { answer.code() };
+        });
         answer.is_whole()
     }
 
@@ -145,9 +146,24 @@ impl Deployment {
         running.join_all().await.into_iter().filter(|is_whole| *is_whole).count()
     }
 
-    /// Waits until a call has come to a gate of the stand-in; false where none comes.
-    pub(super) async fn reached(&self, gate: &str) -> bool {
-        timeout(GATE, self.claude.gate_reached(gate)).await.is_ok()
+    /// Waits until a call has come to the gate that is named after it; false where it was over before.
+    pub(super) async fn reached(&self, label: &str) -> bool {
+        let came = async {
+            tokio::select! {
+                () = self.claude.gate_reached(label) => true,
+                () = self.witness.is_over(label) => false,
+            }
+        };
+        timeout(GATE, came).await.unwrap_or(false)
+    }
+
+    /// How many of these calls stand at their gates, once all have come there or are over.
+    pub(super) async fn standing(&self, labels: &[String]) -> usize {
+        let mut standing = 0;
+        for label in labels {
+            standing += usize::from(self.reached(label).await);
+        }
+        standing
     }
 
     /// Ends all processes in good order, so that the work behind every call is over.

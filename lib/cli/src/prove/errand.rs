@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 /// The cheapest model that every plan includes.
 pub(super) const MODEL: &str = "claude-haiku-5-5";
 
+/// Pieces of a long answer.
+const PIECES: usize = 25;
+
 /// Where a call goes and how its answer comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -50,6 +53,8 @@ pub(super) struct Errand {
     pub(super) plan: &'static str,
     pub(super) model: &'static str,
     pub(super) max_tokens: u64,
+    /// The conversation that a chat belongs to, and how many words more it says.
+    pub(super) conversation: Option<(String, usize)>,
     /// What the stand-in is told to do.
     pub(super) directives: String,
     /// Whether the answer tells its usage, so that the ledger has no reason to guess.
@@ -66,6 +71,7 @@ impl Errand {
             plan: "pro",
             model: MODEL,
             max_tokens: 600,
+            conversation: None,
             directives: String::new(),
             tells_usage: true,
         }
@@ -79,11 +85,12 @@ impl Errand {
         self
     }
 
-    /// Most output tokens; the stand-in uses them all.
+    /// Most output tokens; the stand-in uses them all, in words that have a token a byte: more is not possible.
     #[must_use]
     pub(super) fn using(mut self, tokens: u64) -> Self {
         self.max_tokens = tokens;
-        self.told(&format!("tokens={tokens}"))
+        let words = "x".repeat(usize::try_from(tokens).unwrap_or_default());
+        self.told(&format!("tokens={tokens} deltas={PIECES} text={words}"))
     }
 
     pub(super) fn is_stream(&self) -> bool {
@@ -98,7 +105,12 @@ impl Errand {
     pub(super) fn body(&self) -> Value {
         let words = format!("Go on. [[standin: bill_as={}{}]]", self.label, self.directives);
         if self.route == Route::Chat {
-            return json!({ "message": words, "model": self.model, "max_tokens": self.max_tokens });
+            let mut body = json!({ "message": words, "model": self.model, "max_tokens": self.max_tokens });
+            if let Some((id, more)) = &self.conversation {
+                body["message"] = format!("{words}{}", " word".repeat(*more)).into();
+                body["conversation_id"] = id.as_str().into();
+            }
+            return body;
         }
         let mut body = json!({
             "model": self.model,

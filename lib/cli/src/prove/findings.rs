@@ -37,6 +37,8 @@ pub(super) struct Findings {
     pub(super) drift_nanousd: i64,
     /// Calls that neither got an answer nor lost their connection.
     pub(super) unanswered: usize,
+    /// Told: Redis against the ledger, before anything was repaired.
+    pub(super) repaired_nanousd: i64,
     /// Told: what the ledger charges above the bill for calls whose end nobody could know.
     pub(super) over_recorded_nanousd: i64,
     /// Told: the longest that a client waited for an answer's head.
@@ -85,6 +87,12 @@ impl Findings {
         }
     }
 
+    /// Nothing failed that could have kept the copies from being right all the time.
+    pub(super) fn expect_no_repair(&mut self) {
+        let repaired = self.repaired_nanousd;
+        self.expect(repaired == 0, &format!("Redis was {repaired} nanodollars off before cron put it right"));
+    }
+
     pub(super) fn waited(&mut self, longest: Duration) {
         self.longest_wait_ms = self.longest_wait_ms.max(u64::try_from(longest.as_millis()).unwrap_or(u64::MAX));
     }
@@ -104,6 +112,7 @@ impl Findings {
             (&mut self.over_budget_nanousd, other.over_budget_nanousd),
             (&mut self.off_nanousd, other.off_nanousd),
             (&mut self.drift_nanousd, other.drift_nanousd),
+            (&mut self.repaired_nanousd, other.repaired_nanousd),
             (&mut self.over_recorded_nanousd, other.over_recorded_nanousd),
         ] {
             *sum = sum.saturating_add(more);

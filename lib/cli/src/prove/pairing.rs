@@ -115,6 +115,7 @@ mod tests {
             status: None,
             code: None,
             waited: None,
+            is_over: false,
             is_unanswered: false,
         }
     }

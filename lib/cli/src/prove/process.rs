@@ -60,6 +60,7 @@ impl Process {
         self.witness.note(&errand.label, |seen| {
             seen.waited = (!is_held).then_some(waited);
             seen.is_unanswered = sent.is_err();
+            seen.is_over = !matches!(&sent, Ok(Ok(coming)) if coming.status == 200);
         });
         let coming = sent.ok()?.ok()?;
         self.witness.note(&errand.label, |seen| seen.status = Some(coming.status));

@@ -40,6 +40,7 @@ const COLUMNS: &[(&str, &str, bool, Cell)] = &[
     ("answers", "lost", true, |found| found.answers_lost.to_string()),
     ("Redis drift", "nanoUSD", true, |found| found.drift_nanousd.to_string()),
     ("un-", "answered", true, |found| found.unanswered.to_string()),
+    ("drift before", "repair nanoUSD", false, |found| found.repaired_nanousd.to_string()),
     ("charged over", "bill USD", false, |found| format_usd(found.over_recorded_nanousd)),
     ("longest", "wait ms", false, |found| found.longest_wait_ms.to_string()),
 ];

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use super::errand::Errand;
 
 /// What is known of one call.
@@ -23,17 +25,22 @@ pub(super) struct Seen {
     pub(super) code: Option<String>,
     /// How long the client waited for the answer's head, unless the prover itself held it back.
     pub(super) waited: Option<Duration>,
+    /// It will come to no gate any more: it was refused, broke off, or has been answered.
+    pub(super) is_over: bool,
     /// No answer, no end of the connection: for ever, as far as a client can tell.
     pub(super) is_unanswered: bool,
 }
 
 /// Everything that was seen, by label.
 #[derive(Debug, Default)]
-pub(super) struct Witness(Mutex<BTreeMap<String, Seen>>);
+pub(super) struct Witness {
+    calls: Mutex<BTreeMap<String, Seen>>,
+    changed: watch::Sender<()>,
+}
 
 impl Witness {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call is made.
@@ -45,6 +52,7 @@ impl Witness {
             status: None,
             code: None,
             waited: None,
+            is_over: false,
             is_unanswered: false,
         };
         self.lock().insert(errand.label.clone(), seen);
@@ -54,6 +62,21 @@ impl Witness {
         if let Some(seen) = self.lock().get_mut(label) {
             note(seen);
         }
+        self.changed.send_replace(());
+    }
+
+    /// Resolves when a call that has begun is over.
+    pub(super) async fn is_over(&self, label: &str) {
+        let mut changes = self.changed.subscribe();
+        while !self.lock().get(label).is_some_and(|seen| seen.is_over) {
+            // The sender is ours: waiting cannot fail.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// How many calls were answered with that status.
+    pub(super) fn count(&self, status: u16) -> usize {
+        self.lock().values().filter(|seen| seen.status == Some(status)).count()
     }
 
     pub(super) fn all(&self) -> BTreeMap<String, Seen> {

@@ -4,16 +4,16 @@
 //! day's hash [`DAILY_MS`] after its last call, a caller's [`USER_MS`] ([`ANONYMOUS_MS`]) after theirs, and what
 //! keeps a call from being counted twice after [`MARKER_MS`].
 
+mod error;
 mod redis;
 #[cfg(sqlite)]
 mod sqlite;
 
-use std::fmt;
-
+pub use self::error::HashesError;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteHashes;
 use crate::{
-    cache::{Cache, CacheError},
+    cache::Cache,
     clock,
     ids::{CallId, CallerId},
     usage::Usage,
@@ -284,41 +284,6 @@ impl UsageHashes {
             #[cfg(sqlite)]
             Self::Sqlite(sqlite) => Ok(sqlite.read(key).await?),
         }
-    }
-}
-
-/// Why a hash was not written or read.
-#[derive(Debug)]
-pub enum HashesError {
-    /// Redis did not answer, or nonsense.
-    Cache(CacheError),
-    /// What SQLite says.
-    #[cfg(sqlite)]
-    Sqlite(rusqlite::Error),
-}
-
-impl fmt::Display for HashesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Cache(error) => write!(f, "usage hashes: {error}"),
-            #[cfg(sqlite)]
-            Self::Sqlite(error) => write!(f, "usage hashes: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for HashesError {}
-
-impl From<CacheError> for HashesError {
-    fn from(error: CacheError) -> Self {
-        Self::Cache(error)
-    }
-}
-
-#[cfg(sqlite)]
-impl From<rusqlite::Error> for HashesError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
     }
 }
 

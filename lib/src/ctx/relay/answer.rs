@@ -9,20 +9,19 @@ use crate::{
     chat::{ChatReply, Finish, ReplyMessage, usage_json},
     claude::{Outcome, UpstreamResponse},
     cost::format_usd,
-    ctx::{ClientWire, settle::Account},
-    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode, header},
+    ctx::{ClientWire, client_wire::mark_as_ui_stream, settle::Account},
+    http::{self, Body, HeaderName, HeaderValue, Response, StatusCode},
 };
 
 impl Relay {
     pub(super) fn stream_head(&self, upstream: &UpstreamResponse, body: Body) -> Response {
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        // Proxies that buffer would turn the stream into one late piece.
-        headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         if let ClientWire::Ui(_) = &self.wire {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(HeaderName::from_static("x-vercel-ai-ui-message-stream"), HeaderValue::from_static("v1"));
+            mark_as_ui_stream(headers);
         } else {
+            // Proxies that buffer would turn the stream into one late piece.
+            headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
             self.pass_headers(upstream, &mut response);
         }
         response

@@ -1,5 +1,6 @@
 //! What can go wrong, one scenario a file, named after what it proves.
 
+mod chats_on_a_small_budget;
 mod claude_breaks_off_at_every_event;
 mod clients_leave_at_every_event;
 mod clocks_apart;
@@ -34,6 +35,7 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario { name: "nearly spent budget", run: |stage| Box::pin(nearly_spent_budget::run(stage)) },
     Scenario { name: "nearly spent users", run: |stage| Box::pin(nearly_spent_user_budgets::run(stage)) },
     Scenario { name: "long answers", run: |stage| Box::pin(long_answers_on_a_small_budget::run(stage)) },
+    Scenario { name: "growing chats", run: |stage| Box::pin(chats_on_a_small_budget::run(stage)) },
     Scenario { name: "clients leave", run: |stage| Box::pin(clients_leave_at_every_event::run(stage)) },
     Scenario { name: "Claude breaks off", run: |stage| Box::pin(claude_breaks_off_at_every_event::run(stage)) },
     Scenario { name: "processes killed", run: |stage| Box::pin(processes_are_killed::run(stage)) },

@@ -44,9 +44,7 @@ async fn kill_one(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -
         calls.spawn(async move { deployment.complete(&process, &errand).await });
     }
     if dice.once_in(2) {
-        for gate in &gates {
-            deployment.reached(gate).await;
-        }
+        deployment.standing(&gates).await;
     } else {
         // The fault itself comes at any moment: in the middle of reserve, write-ahead or settle.
         sleep(Duration::from_micros(dice.below(40_000))).await;

@@ -19,14 +19,17 @@ const CALLS: usize = 6;
 pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     let mut dice = stage.dice("processes told to stop");
     let deployment = stage.deployment(&[(BUDGET_MONTH, "100000")]).await?;
-    let (mut whole, stopped) = (0, stage.amount(12, 4));
+    let (mut whole, mut standing, stopped) = (0, 0, stage.amount(12, 4));
     for round in 0..stopped {
-        whole += stop_one(&deployment, &mut dice, round).await?;
+        let (ended, began) = stop_one(&deployment, &mut dice, round).await?;
+        whole += ended;
+        standing += began;
         stop_at_any_moment(&deployment, &mut dice, round).await?;
     }
     let mut findings = audit(&deployment, &[]).await?;
-    let holds = whole == stopped * CALLS;
-    findings.expect(holds, &format!("of {} answers that were on their way, {whole} came whole", stopped * CALLS));
+    let holds = whole == standing && standing >= stopped;
+    findings.expect(holds, &format!("of {standing} answers that were on their way, {whole} came whole"));
+    findings.expect_no_repair();
     Ok(findings)
 }
 
@@ -47,7 +50,8 @@ async fn stop_at_any_moment(deployment: &Arc<Deployment>, dice: &mut Dice, round
     Ok(())
 }
 
-async fn stop_one(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -> Result<usize, String> {
+/// How many answers came whole, and how many were on their way.
+async fn stop_one(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -> Result<(usize, usize), String> {
     let route = Route::ALL[dice.place(Route::ALL.len())];
     let process = deployment.start(route.function()).await?;
     let (mut calls, mut gates) = (JoinSet::new(), Vec::new());
@@ -59,14 +63,12 @@ async fn stop_one(deployment: &Arc<Deployment>, dice: &mut Dice, round: usize) -
         let (deployment, process) = (deployment.clone(), process.clone());
         calls.spawn(async move { deployment.complete(&process, &errand).await });
     }
-    for gate in &gates {
-        deployment.reached(gate).await;
-    }
+    let standing = deployment.standing(&gates).await;
     process.tell_to_stop();
     for gate in gates {
         deployment.claude.open_gate(&gate);
     }
     let whole = calls.join_all().await.into_iter().filter(|is_whole| *is_whole).count();
     process.terminate().await;
-    Ok(whole)
+    Ok((whole, standing))
 }

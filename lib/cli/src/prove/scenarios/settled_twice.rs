@@ -40,8 +40,8 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     deployment.close().await;
     settle_again(&deployment).await?;
     let mut findings = audit(&deployment, &[]).await?;
-    let holds = whole == 3 * count;
-    findings.expect(holds, &format!("of {} calls, {whole} came whole", 3 * count));
+    findings.expect(whole >= count, &format!("of {} calls, only {whole} came whole", 3 * count));
+    findings.expect_no_repair();
     Ok(findings)
 }
 
