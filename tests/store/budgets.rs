@@ -12,11 +12,12 @@ async fn begin(store: &Store, id: &str, owner: &str, plan: &str, epoch_ms: Optio
     store.begin_call(&row).await.unwrap()
 }
 
-fn started() -> Begun {
+pub(crate) fn started() -> Begun {
     Begun::Started { history: Vec::new() }
 }
 
-async fn settle(store: &Store, id: &str, owner: &str, cost_nanousd: i64) {
+/// Settles a call that was made, at a cost.
+pub(crate) async fn settle(store: &Store, id: &str, owner: &str, cost_nanousd: i64) {
     let settlement = Settlement {
         call_id: id.to_owned(),
         owner: owner.to_owned(),

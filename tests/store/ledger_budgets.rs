@@ -1,10 +1,10 @@
 //! Budgets out of the ledger: without the limiter nobody overspends, and afterwards its word is not enough until it
 //! knows of every call.
 
-use purser::store::{Begun, BudgetUse, LedgerBudget, Money, NewCall, Raised, Scope, Settlement, Store};
-use purser::usage::{Source, Usage};
+use purser::store::{Begun, BudgetUse, LedgerBudget, Money, NewCall, Raised, Scope, Store};
 
 use crate::{
+    budgets::{settle, started},
     engines,
     turns::{call, message},
 };
@@ -18,31 +18,8 @@ async fn begin(store: &Store, id: &str, owner: &str, money: Money<'_>) -> Begun 
     store.begin_call(&NewCall { money, ..call(id, owner, None) }).await.unwrap()
 }
 
-fn started() -> Begun {
-    Begun::Started { history: Vec::new() }
-}
-
 fn admitted(at_ms: i64) -> Money<'static> {
     Money::Limiter { at_ms }
-}
-
-async fn settle(store: &Store, id: &str, owner: &str, cost_nanousd: i64) {
-    let settlement = Settlement {
-        call_id: id.to_owned(),
-        owner: owner.to_owned(),
-        outcome: "completed".to_owned(),
-        source: Source::Provider,
-        model: None,
-        usage: Usage::default(),
-        cost_nanousd,
-        stop_reason: None,
-        error_code: None,
-        upstream_request_id: None,
-        is_client_gone: false,
-        first_byte_ms: None,
-        settled_ms: 2_000,
-    };
-    assert!(store.settle_call(&settlement, None).await.unwrap());
 }
 
 #[tokio::test]
