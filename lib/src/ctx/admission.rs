@@ -94,6 +94,7 @@ impl Ctx {
                     self.unless_away(looked)?;
                 }
                 Decision::Refused { violated, retry_after_ms, standings, .. } => {
+                    self.bring_in_later();
                     let (policies, violated, standings) = (&policies, &violated, &standings);
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }

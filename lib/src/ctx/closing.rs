@@ -55,6 +55,20 @@ impl Ctx {
         self.tell_alarms();
     }
 
+    /// Does for a refused call what the next one that is closed would do: what was left behind may be what it lacks.
+    pub(super) fn bring_in_later(&self) {
+        let ctx = self.clone();
+        self.after(async move {
+            ctx.withdraw_waiting().await;
+            if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
+                match ctx.books().await {
+                    Ok(books) => ctx.bring_in(&books).await,
+                    Err(error) => ctx.warn("books_failed", &error),
+                }
+            }
+        });
+    }
+
     /// Brings in what this instance left behind, wherever it waits.
     async fn bring_in(&self, books: &Books) {
         let now_ms = clock::now_ms();
