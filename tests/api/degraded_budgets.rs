@@ -10,10 +10,7 @@ use purser_tests::{
 };
 use serde_json::json;
 
-use crate::{
-    degraded::{until_back, with_private_redis},
-    limits::futures,
-};
+use crate::{degraded::with_private_redis, limits::futures};
 
 fn usd(nanousd: i64) -> String {
     purser::cost::format_usd(nanousd)
@@ -157,39 +154,6 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
         (&json!(0), &json!(0)),
         "it was told already: {found}"
     );
-}
-
-#[tokio::test]
-#[expect(clippy::disallowed_methods, clippy::async_yields_async, reason = "its tasks are its own")]
-async fn a_call_that_runs_when_redis_dies_and_one_that_runs_when_it_is_back_are_counted_once() {
-    let ceiling = ceiling_nanousd().await;
-    let (mut deployment, redis) = with_private_redis().await;
-    deployment.set("CLAUDE_BUDGET_DAY_USD", &usd(3 * ceiling + ceiling / 2));
-    let open = async |gate: &'static str| {
-        let function = deployment.function("v1-messages");
-        let sent = tokio::spawn(async move { message(&function, gate, gate).await });
-        deployment.claude.gate_reached(gate).await;
-        sent
-    };
-    let before = open("before").await;
-    redis.hang();
-    let during = open("during").await;
-    deployment.claude.open_gate("before");
-    assert_eq!(before.await.unwrap().status, 200);
-    redis.go_on();
-    // It is back, and does not know of the call that runs: room for two more, if what has ended left any.
-    // What the first call still holds, because nobody could be told what it cost, is free once the ledger was asked.
-    deployment.reconcile().await;
-    until_back(&deployment).await;
-    let spent: i64 = deployment.ledger().await.iter().filter_map(|row| row.cost_nanousd).sum();
-    let room = usize::try_from((2 * ceiling + ceiling / 2 - spent) / ceiling).unwrap();
-    assert_eq!(at_once(&deployment, &[deployment.function("v1-messages")], "beside", 8).await, room);
-    deployment.claude.open_gate("during");
-    let during = during.await.unwrap();
-    assert_eq!((during.status, during.header("x-purser-degraded")), (200, "limiter"), "{}", during.text);
-    let found = deployment.reconcile().await;
-    assert_eq!((&found["differences"], &found["in_motion"]), (&json!([]), &json!(0)), "{found}");
-    assert!(spent_nanousd(&deployment).await <= 3 * ceiling + ceiling / 2);
 }
 
 #[tokio::test]
