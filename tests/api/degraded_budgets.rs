@@ -175,7 +175,7 @@ async fn until_found(deployment: &Deployment) {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, clippy::async_yields_async, reason = "its tasks are its own")]
+#[expect(clippy::disallowed_methods, reason = "its tasks are its own")]
 async fn a_call_that_is_on_its_way_to_redis_is_counted_once_in_what_is_repaired_meanwhile() {
     let (mut deployment, redis) = with_private_redis().await;
     deployment.set("CLAUDE_BUDGET_DAY_USD", "5");

@@ -107,15 +107,18 @@ impl Ctx {
         Err(unsettled())
     }
 
-    /// Frees what a refused call lacks, if it is held by calls that are dead or over; whether asking again may help.
+    /// Frees what a refused call lacks, if calls hold it that are dead or over; whether asking again may help.
     async fn may_free(&self, overdue: &[Overdue], violated: &[String], policies: &[Policy]) -> Result<bool, Error> {
         if !overdue.is_empty() {
             let looked = self.books().await?.look_after(overdue, policies).await;
             self.unless_away(looked)?;
         }
-        let lacks_money =
-            policies.iter().any(|policy| policy.is_budget() && violated.iter().any(|one| one == policy.name()));
-        Ok(lacks_money && self.bring_in_now().await || !overdue.is_empty())
+        // An entry in a window stays there in any case.
+        let is_held = |policy: &&Policy| !matches!(policy, Policy::Window { .. });
+        let lacks_what_is_held =
+            policies.iter().filter(is_held).any(|policy| violated.iter().any(|one| one == policy.name()));
+        let has_brought_in = lacks_what_is_held && self.bring_in_now().await;
+        Ok(has_brought_in || !overdue.is_empty())
     }
 
     /// Nothing, where the limiter has gone away meanwhile: the next ask finds out.

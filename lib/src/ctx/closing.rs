@@ -61,7 +61,7 @@ impl Ctx {
     }
 
     /// Tells the limiter of calls that are over and that it has not heard of, so that they hold no more than they cost:
-    /// before a call is refused for want of money. Whether there were any. Calls that are refused at the same time
+    /// before a call is refused for want of money or of a slot. Whether there were any. Calls that are refused at the same time
     /// look together.
     pub(super) async fn bring_in_now(&self) -> bool {
         static LAST: Mutex<Option<(Instant, bool)>> = Mutex::const_new(None);

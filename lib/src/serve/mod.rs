@@ -8,7 +8,7 @@ mod nodelay;
 #[cfg(not(feature = "lambda"))]
 mod vercel;
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, pin::Pin, process::ExitCode, sync::OnceLock};
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, process::ExitCode, sync::OnceLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -105,7 +105,7 @@ async fn answer(
         (Some(origin), _) if head.method == Method::OPTIONS => Ok(origin.preflight(&head.headers, allow(route))),
         (Some(_), _) if !route.methods.contains(&head.method) => Err(method_not_allowed(route)),
         (Some(_), Err(error)) => Err(error),
-        (Some(_), Ok(body)) => handle(route, &ctx, http::Request::from_parts(head, body)).await,
+        (Some(_), Ok(body)) => handle(route, ctx.clone(), http::Request::from_parts(head, body)).await,
     };
     let mut response = match result {
         Ok(response) => response,
@@ -125,23 +125,16 @@ async fn answer(
     response
 }
 
-/// Runs the handler to its end, whether or not the client is still there: a server drops what answers a client that has
-/// left, and between any two steps something may be held that only the next step would give back.
-async fn handle(route: &'static Route, ctx: &Ctx, request: Request) -> Result<Response, Error> {
-    let (answered, answer) = tokio::sync::oneshot::channel();
-    let theirs = ctx.clone();
-    ctx.after(async move {
-        let result = AssertUnwindSafe(async move { (route.handle)(theirs, request).await }).catch_unwind().await;
-        let _ = answered.send(result.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
-    });
-    answer.await.unwrap_or_else(|_| Err(Error::internal("the handler was dropped")))
-}
-
-/// A panic becomes a 500 like any other fault of ours.
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    Error::internal(format!("panic: {}", text.unwrap_or_default()))
+/// Runs the handler; a panic becomes a 500 like any other fault of ours.
+async fn handle(route: &'static Route, ctx: Ctx, request: Request) -> Result<Response, Error> {
+    match AssertUnwindSafe(async move { (route.handle)(ctx, request).await }).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Err(Error::internal(format!("panic: {}", text.unwrap_or_default())))
+        }
+    }
 }
 
 fn refuse(route: &Route, state: &RequestState, error: &Error) -> Response {
