@@ -13,6 +13,7 @@ pub mod provider;
 pub mod relay;
 pub mod services;
 pub mod shop;
+pub mod store_clock;
 pub mod stripe;
 pub mod token;
 pub mod upstash;

@@ -7,7 +7,7 @@ use crate::{
     Error, clock,
     cost::hashes::UsageEntry,
     ids::{CallId, CallerId},
-    limit::{LimitError, Policy},
+    limit::{LimitError, Policy, Settled},
     store::{AssistantMessage, Settlement},
 };
 
@@ -45,7 +45,10 @@ impl Books {
     pub async fn book(&self, closing: &Closing) -> Result<i64, Error> {
         let settlement = &closing.settlement;
         let call_id = CallId(settlement.call_id.clone());
-        let known_ms = self.settle(closing, &call_id).await.map_err(Error::internal)?;
+        let settled = self.settle(closing, &call_id).await.map_err(Error::internal)?;
+        for budget in &settled.overspent {
+            (self.tell)(settlement, budget);
+        }
         let entry = UsageEntry {
             call_id: &call_id,
             caller: &CallerId(settlement.owner.clone()),
@@ -56,11 +59,11 @@ impl Books {
             total_ms: u64::try_from(settlement.settled_ms.saturating_sub(closing.taken_ms)).unwrap_or(0),
         };
         self.hashes.record(&entry).await.map_err(Error::internal)?;
-        Ok(known_ms)
+        Ok(settled.at_ms)
     }
 
     /// A call that the limiter did not see takes its place in the windows now, unless nothing came of it.
-    async fn settle(&self, closing: &Closing, call_id: &CallId) -> Result<i64, LimitError> {
+    async fn settle(&self, closing: &Closing, call_id: &CallId) -> Result<Settled, LimitError> {
         let Closing { settlement, policies, taken_ms, is_degraded, .. } = closing;
         let cost_nanousd = settlement.cost_nanousd;
         let came_to_nothing = settlement.outcome == "failed" && cost_nanousd == 0;
@@ -77,7 +80,7 @@ impl Books {
     /// # Errors
     /// `store_unavailable`.
     pub async fn mark(&self, id: &str, known_ms: i64) -> Result<(), Error> {
-        Ok(self.store.mark_booked(id, clock::now_ms(), known_ms).await?)
+        Ok(self.store.mark_booked(id, clock::shared_now_ms(), known_ms).await?)
     }
 
     /// Lets a closed call wait until the ledger answers again.

@@ -130,7 +130,7 @@ fn at_ceiling(row: &LedgerRow) -> Settlement {
         upstream_request_id: None,
         is_client_gone: false,
         first_byte_ms: None,
-        settled_ms: clock::now_ms(),
+        settled_ms: clock::shared_now_ms(),
     }
 }
 

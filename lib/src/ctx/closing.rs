@@ -77,7 +77,7 @@ impl Ctx {
             let withdrawn = self.withdraw_waiting().await;
             let books = self.books().await?;
             let drained = if LEFT_BEHIND.load(Ordering::Relaxed) { books.drain_outbox().await? } else { 0 };
-            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::now_ms()).await?)
+            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::shared_now_ms()).await?)
         };
         let has_found = match timeout(REFUSAL_WAITS, looked).await {
             Ok(Ok(found)) => found > 0,
@@ -94,7 +94,7 @@ impl Ctx {
 
     /// Brings in what this instance left behind, wherever it waits.
     async fn bring_in(&self, books: &Books) {
-        let now_ms = clock::now_ms();
+        let now_ms = clock::shared_now_ms();
         let done = async { Ok::<_, Error>((books.drain_outbox().await?, books.book_settled_before(now_ms).await?)) };
         if let Err(error) = done.await {
             LEFT_BEHIND.store(true, Ordering::Relaxed);

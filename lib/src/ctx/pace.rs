@@ -41,6 +41,13 @@ impl Client {
         }
     }
 
+    /// Resolves when nobody reads any more.
+    pub(super) async fn gone(&self) {
+        if let Some(sender) = &self.sender {
+            sender.closed().await;
+        }
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.sender.as_ref().is_none_or(StreamSender::is_closed)
     }

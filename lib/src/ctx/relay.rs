@@ -110,9 +110,14 @@ impl Relay {
         client.send(self.opening()).await;
         let (mut pace, elastic) = (Pace::default(), Elastic::of(&self.ctx, &self.call));
         loop {
-            match pace.next(&mut upstream).await {
+            let next = tokio::select! {
+                biased;
+                () = client.gone(), if self.may_stop() => break,
+                next = pace.next(&mut upstream) => next,
+            };
+            match next {
                 Ok(Next::Chunk(bytes)) => {
-                    self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
+                    self.course.first_byte_ms.get_or_insert_with(clock::shared_now_ms);
                     let out = self.translate(bytes);
                     client.send(out).await;
                     if let Some(events) = self.brake(elastic.as_ref()).await {
@@ -131,9 +136,6 @@ impl Relay {
                     break;
                 }
             }
-            if client.is_gone() && self.hang_up == HangUp::Stop {
-                break;
-            }
         }
         // Closed before anything is written down: Claude stops working for a client that has left.
         drop(upstream);
@@ -147,7 +149,7 @@ impl Relay {
         loop {
             match pace.next(&mut upstream).await {
                 Ok(Next::Chunk(bytes)) => {
-                    self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
+                    self.course.first_byte_ms.get_or_insert_with(clock::shared_now_ms);
                     drop(self.translate(bytes));
                     if let Some(events) = self.brake(elastic.as_ref()).await {
                         drop(self.translate(events));
@@ -181,7 +183,7 @@ impl Relay {
                 Err(error) => break Err(error),
             }
         };
-        self.course.first_byte_ms = Some(clock::now_ms());
+        self.course.first_byte_ms = Some(clock::shared_now_ms());
         let answer = match read {
             Ok(()) => {
                 let mut response = Response::new(Body::from(whole));
@@ -204,6 +206,11 @@ impl Relay {
         }
         self.ctx.note("braked", true);
         Some(self.observer.end_events().into())
+    }
+
+    /// Whether the call may end with its client: not before Claude has told what its prompt costs, which is at once.
+    fn may_stop(&self) -> bool {
+        self.hang_up == HangUp::Stop && self.observer.has_started()
     }
 
     /// Reads the bytes and gives what the client gets for them.
