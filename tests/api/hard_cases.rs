@@ -136,15 +136,15 @@ async fn a_call_that_ends_after_its_hold_expired_and_another_took_the_room_count
     let ceiling = crate::budgets::ceiling_nanousd().await;
     for cache in [Cache::Redis, Cache::Upstash, Cache::Sqlite] {
         let mut deployment = Deployment::with(cache).await;
-        deployment.set("CLAUDE_BUDGET_MONTH_USD", &purser::cost::format_usd(ceiling));
+        deployment.set("CLAUDE_BUDGET_MONTH_USD", &purser::cost::format_usd(ceiling * 5 / 4));
         let (month_starts, _) = period_utc(Period::Month, purser::clock::now_ms());
         let clock = StoreClock::of(&mut deployment, month_starts + 10 * 86_400_000);
         let (ann, bob) = (token::mint("ann", "pro"), token::mint("bob", "pro"));
-        let end = running(&deployment, &ann, "late", "tokens=100").await;
+        let end = running(&deployment, &ann, "late", "input=3000 tokens=100").await;
         assert_eq!(deployment.message(&bob, 100).await.status, 429, "{cache:?}: there is room for one");
         // Nobody has looked after it for as long as a hold lives.
         clock.set(month_starts + 12 * 86_400_000);
-        deployment.claude.next("tokens=100");
+        deployment.claude.next("input=3000 tokens=100");
         let reply = deployment.message(&bob, 100).await;
         assert_eq!(reply.status, 200, "{cache:?}: {}", reply.text);
         let function = deployment.function("v1-messages");
@@ -153,11 +153,11 @@ async fn a_call_that_ends_after_its_hold_expired_and_another_took_the_room_count
         let rows = deployment.ledger().await;
         let costs: Vec<_> = rows.iter().map(|row| (row.source.as_deref(), row.cost_nanousd.unwrap())).collect();
         assert!(
-            costs.iter().all(|(source, cost)| *source == Some("provider") && *cost >= 50_000),
+            costs.iter().all(|(source, cost)| *source == Some("provider") && *cost >= 350_000),
             "{cache:?}: {costs:?}"
         );
         let spent = costs[0].1 + costs[1].1;
-        assert!(spent > ceiling, "{cache:?}: {spent} {ceiling}");
+        assert!(spent > ceiling * 5 / 4, "{cache:?}: {spent} {ceiling}");
         let told = alarms(&function);
         assert_eq!(told.len(), 1, "{cache:?}: {told:?}");
         let line = told[0].to_string();

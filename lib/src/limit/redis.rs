@@ -60,6 +60,9 @@ impl RedisLimiter {
             let verdict = if part[2] == -2 { Verdict::Fits } else { Verdict::Violated { wait_ms: wait(part[2]) } };
             (Standing::new(policy, part[0], wait(part[1])), verdict)
         });
+        if matches!(self.clock, Clock::Store) {
+            crate::clock::learn_shared(numbers[1]);
+        }
         let overdue = overdue.iter().map(overdue_hold).collect::<Result<_, _>>()?;
         Ok(Decision::from_verdicts(parts.collect(), numbers[1], numbers[2], overdue))
     }
