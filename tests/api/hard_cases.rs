@@ -109,7 +109,12 @@ async fn a_call_that_its_function_and_cron_settle_at_the_same_moment_is_settled_
             let gate = format!("both-{round}");
             let end = running(&deployment, &token, &gate, "").await;
             crate::books::until_dead().await;
-            tokio::join!(end(), deployment.reconcile(), deployment.reconcile());
+            let (_, one, other) = tokio::join!(end(), deployment.reconcile(), deployment.reconcile());
+            for found in [one, other] {
+                let differences = found["differences"].as_array().unwrap();
+                let budgets = differences.iter().filter(|one| one["of"].as_str().unwrap().starts_with("budget"));
+                assert_eq!(budgets.count(), 0, "{cache:?}: nothing is lost, it is only on its way: {found}");
+            }
         }
         let rows = deployment.ledger().await;
         assert!(rows.len() == 3 && rows.iter().all(|row| row.state == "settled"), "{cache:?}: {rows:?}");

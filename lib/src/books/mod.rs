@@ -11,7 +11,7 @@ mod outbox;
 mod reckoning;
 
 pub(crate) use accounts::{callers_budgets, scope, shared_budgets};
-pub use closing::Closing;
+pub use closing::{Closing, Written};
 pub use dead_calls::Swept;
 pub use outbox::Outbox;
 pub use reckoning::{Difference, Reckoning};
