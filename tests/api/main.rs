@@ -10,6 +10,7 @@ mod budgets;
 mod chat;
 mod chat_files;
 mod chat_tools;
+mod contract;
 mod conversations;
 mod degraded;
 mod degraded_budgets;
