@@ -134,10 +134,11 @@ fn check_body(answer: &'static Value, asked: &Asked, reply: &Reply) -> Result<()
     let media = reply.header("content-type").split(';').next().unwrap_or_default().trim();
     let told = answer["content"].get(media).ok_or(format!("the media type {media:?} is not told of"))?;
     if let Some(events) = told.get("x-events") {
-        let data = reply.text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
-        data.map(|event| fits_text(events, event)).collect()
+        let mut data =
+            reply.text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+        data.try_for_each(|event| fits_text(events, event))
     } else if let Some(line) = told.get("x-lines") {
-        reply.text.lines().map(|text| fits_text(line, text)).collect()
+        reply.text.lines().try_for_each(|text| fits_text(line, text))
     } else {
         fits_text(&told["schema"], &reply.text)
     }
