@@ -15,6 +15,7 @@ mod contract;
 mod conversations;
 mod degraded;
 mod degraded_budgets;
+mod drive;
 mod durability;
 mod elastic;
 mod hang_ups;

@@ -17,6 +17,7 @@ struct Restart {
     client: Client,
 }
 
+#[expect(clippy::disallowed_methods, reason = "the tasks of a test are its own")]
 impl Restart {
     async fn of(deployment: &Deployment) -> Self {
         let (client, connection) =
