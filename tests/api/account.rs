@@ -182,8 +182,9 @@ async fn what_a_browser_did_before_it_signed_up_is_carried_over() {
         let id = list["conversations"][0]["id"].as_str().unwrap();
         let read = deployment.call("GET", &format!("/api/conversations/{id}")).bearer(&ann.access).send().await.json();
         assert_eq!(read["messages"].as_array().unwrap().len(), 2, "{cache:?}: {read}");
+        deployment.sign_in("ann@example.com", PASSWORD, "192.0.2.4").await;
         let usage = deployment.call("GET", "/api/usage").bearer(&ann.access).send().await.json();
-        assert_eq!(usage["totals"]["calls"], 1, "{cache:?}");
+        assert_eq!((&usage["totals"]["calls"], &usage["limits"][0]["remaining"]), (&json!(1), &json!(9)), "{cache:?}");
         let anonymous = deployment.call("GET", "/api/conversations").header("cookie", &cookie).send().await.json();
         assert!(anonymous["conversations"].as_array().unwrap().is_empty(), "{cache:?}");
         let go_on = json!({ "message": "and after", "conversation_id": id });
