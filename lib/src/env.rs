@@ -154,7 +154,7 @@ pub const ADMIN_SECRET: Var =
 /// Cron secret.
 pub const CRON_SECRET: Var = secret(
     "CRON_SECRET",
-    "Bearer secret of GET /api/cron/reconcile, which Vercel's cron sends by itself; without it cron is off.",
+    "Bearer secret of GET /api/cron/reconcile and /api/cron/cleanup, which Vercel's cron sends by itself; without it cron is off.",
 );
 /// Port of `purser serve`.
 pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
 pub mod account;
+pub mod contract;
 pub mod deployment;
 pub mod function;
 pub mod http;

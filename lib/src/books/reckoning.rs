@@ -12,7 +12,7 @@ use crate::{
     cost::hashes::{HashOf, UsageTotals},
     ids::CallerId,
     limit::{Figures, Policy},
-    store::LedgerSum,
+    store::{GONE, LedgerSum},
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -85,7 +85,11 @@ impl Books {
         let mut policies = accounts::deployment_budgets(&self.budgets, now_ms);
         for (subject, plan) in self.store.subjects(since_ms, until_ms).await? {
             let Some(plan) = PlanId::parse(&plan) else { continue };
-            let callers = accounts::callers_budgets(&self.budgets, plan, &subject, now_ms);
+            // What a deleted account spent was counted under its name, which nobody knows any more.
+            let callers = match subject.starts_with(GONE) {
+                true => Vec::new(),
+                false => accounts::callers_budgets(&self.budgets, plan, &subject, now_ms),
+            };
             for policy in callers.into_iter().chain(accounts::shared_budgets(&self.budgets, plan, now_ms)) {
                 if !policies.contains(&policy) {
                     policies.push(policy);
