@@ -56,6 +56,11 @@ pub const REDIS_PREFIX: Var = var(
 /// Deadline of Redis.
 pub const REDIS_DEADLINE_MS: Var =
     var("REDIS_DEADLINE_MS", "How long an answer of Redis is waited for, in milliseconds; 200 if absent.");
+/// Sentry's address.
+pub const SENTRY_DSN: Var = secret(
+    "SENTRY_DSN",
+    "Where faults are reported besides the log, https://KEY@HOST/PROJECT as Sentry's page shows it; nowhere if absent.",
+);
 /// How many instances run at once.
 pub const EXPECTED_INSTANCES: Var = var(
     "EXPECTED_INSTANCES",
@@ -64,7 +69,7 @@ pub const EXPECTED_INSTANCES: Var = var(
 /// Who is told of an outage.
 pub const ALERT_WEBHOOK_URL: Var = secret(
     "ALERT_WEBHOOK_URL",
-    "Where a POST with JSON tells that Redis went away or came back, such as a Slack webhook; nobody is told if absent.",
+    "Where a POST with JSON tells that Redis went away or came back, or that a budget was overspent, such as a Slack webhook; nobody is told if absent.",
 );
 /// Claude's key.
 pub const CLAUDE_API_KEY: Var = secret(
@@ -173,6 +178,13 @@ pub const PURSER_SABOTAGE: Var = var("PURSER_SABOTAGE", "For the prover's tests,
 #[cfg(debug_assertions)]
 pub const PURSER_CLOCK_STEP_MS: Var = var("PURSER_CLOCK_STEP_MS", "For the prover, in debug builds.");
 
+/// A file that says how far the store's clock is off. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_STORE_CLOCK: Var = var("PURSER_STORE_CLOCK", "For tests, in debug builds.");
+/// What becomes of calls whose client leaves, on every plan. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_HANG_UP: Var = var("PURSER_HANG_UP", "For tests, in debug builds.");
+
 /// All of them, in the order of the documentation.
 pub const VARS: &[&Var] = &[
     &DATABASE_URL,
@@ -189,6 +201,7 @@ pub const VARS: &[&Var] = &[
     &REDIS_DEADLINE_MS,
     &EXPECTED_INSTANCES,
     &ALERT_WEBHOOK_URL,
+    &SENTRY_DSN,
     &CLAUDE_API_KEY,
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,

@@ -5,6 +5,7 @@ mod browser;
 mod openapi;
 mod page;
 mod recorded;
+mod sentry;
 mod snippets;
 mod stripe;
 

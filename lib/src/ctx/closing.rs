@@ -4,18 +4,24 @@
 use std::{
     future::Future,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use tokio::{sync::Mutex, time::timeout};
 
 use super::Ctx;
 use crate::{
     Error,
-    books::{Books, Closing},
+    books::{Books, Closing, Written},
     clock,
+    store::LedgerRow,
 };
 
 /// Attempts at each part before it is left to others.
 const ATTEMPTS: u32 = 4;
+
+/// How long a call waits for others to be brought in before it is refused.
+const REFUSAL_WAITS: Duration = Duration::from_secs(1);
 
 /// Whether this instance left something behind that its next call can bring in.
 static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
@@ -29,21 +35,20 @@ impl Ctx {
             Ok(books) => books,
             Err(error) => return self.warn("books_failed", &error),
         };
-        let is_there = AtomicBool::new(true);
-        let write = || async { books.write_down(closing).await.map(|found| is_there.store(found, Ordering::Relaxed)) };
-        let is_written = self.insist("ledger_failed", write).await.is_some();
-        if !is_there.into_inner() {
-            return;
-        }
-        let known_ms = self.insist("booking_failed", || books.book(closing)).await;
-        let is_done = match known_ms {
-            Some(known_ms) if is_written => {
-                let mark = || books.mark(&closing.settlement.call_id, known_ms);
-                self.insist("mark_failed", mark).await.is_some()
+        let written = self.insist("ledger_failed", || books.write_down(closing)).await;
+        let is_done = match &written {
+            Some(Written::Nowhere) => return,
+            Some(Written::Before(row)) => {
+                self.insist("booking_failed", || books.finish_row(LedgerRow::clone(row))).await.is_some()
             }
-            _ => false,
+            Some(Written::Now) => self.book_and_mark(&books, closing).await,
+            None => {
+                // The limiter need not wait for the ledger.
+                let _ = self.insist("booking_failed", || books.book(closing)).await;
+                false
+            }
         };
-        if !is_written {
+        if written.is_none() {
             self.insist("outbox_failed", || books.put_aside(closing)).await;
         }
         if !is_done {
@@ -55,23 +60,47 @@ impl Ctx {
         self.tell_alarms();
     }
 
-    /// Does for a refused call what the next one that is closed would do: what was left behind may be what it lacks.
-    pub(super) fn bring_in_later(&self) {
-        let ctx = self.clone();
-        self.after(async move {
-            ctx.withdraw_waiting().await;
-            if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
-                match ctx.books().await {
-                    Ok(books) => ctx.bring_in(&books).await,
-                    Err(error) => ctx.warn("books_failed", &error),
-                }
+    /// Tells limiter and hashes, then notes that they know; whether that was done.
+    async fn book_and_mark(&self, books: &Books, closing: &Closing) -> bool {
+        let Some(known_ms) = self.insist("booking_failed", || books.book(closing)).await else { return false };
+        self.insist("mark_failed", || books.mark(&closing.settlement.call_id, known_ms)).await.is_some()
+    }
+
+    /// Tells the limiter of calls that are over and that it has not heard of, so that they hold no more than they cost:
+    /// before a call is refused for want of money or of a slot. Whether there were any. Calls that are refused at the same time
+    /// look together.
+    pub(super) async fn bring_in_now(&self) -> bool {
+        static LAST: Mutex<Option<(Instant, bool)>> = Mutex::const_new(None);
+        let refused_at = Instant::now();
+        let mut last = LAST.lock().await;
+        if let Some((at, has_found)) = *last
+            && at > refused_at
+        {
+            return has_found;
+        }
+        let at = Instant::now();
+        let looked = async {
+            let withdrawn = self.withdraw_waiting().await;
+            let books = self.books().await?;
+            let drained = if LEFT_BEHIND.load(Ordering::Relaxed) { books.drain_outbox().await? } else { 0 };
+            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::shared_now_ms()).await?)
+        };
+        let has_found = match timeout(REFUSAL_WAITS, looked).await {
+            Ok(Ok(found)) => found > 0,
+            Ok(Err(error)) => {
+                self.note("bring_in", error.to_string());
+                false
             }
-        });
+            // So much that a part of it may be enough.
+            Err(_) => true,
+        };
+        *last = Some((at, has_found));
+        has_found
     }
 
     /// Brings in what this instance left behind, wherever it waits.
     async fn bring_in(&self, books: &Books) {
-        let now_ms = clock::now_ms();
+        let now_ms = clock::shared_now_ms();
         let done = async { Ok::<_, Error>((books.drain_outbox().await?, books.book_settled_before(now_ms).await?)) };
         if let Err(error) = done.await {
             LEFT_BEHIND.store(true, Ordering::Relaxed);
