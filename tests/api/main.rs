@@ -1,5 +1,5 @@
 //! Every route through its real binary, over HTTP, against real Postgres and Redis.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics where it fails, and its tasks are its own")]
 
 mod account;
 mod api_keys;
