@@ -56,6 +56,11 @@ pub const REDIS_PREFIX: Var = var(
 /// Deadline of Redis.
 pub const REDIS_DEADLINE_MS: Var =
     var("REDIS_DEADLINE_MS", "How long an answer of Redis is waited for, in milliseconds; 200 if absent.");
+/// Sentry's address.
+pub const SENTRY_DSN: Var = secret(
+    "SENTRY_DSN",
+    "Where faults are reported besides the log, https://KEY@HOST/PROJECT as Sentry's page shows it; nowhere if absent.",
+);
 /// How many instances run at once.
 pub const EXPECTED_INSTANCES: Var = var(
     "EXPECTED_INSTANCES",
@@ -189,6 +194,7 @@ pub const VARS: &[&Var] = &[
     &REDIS_DEADLINE_MS,
     &EXPECTED_INSTANCES,
     &ALERT_WEBHOOK_URL,
+    &SENTRY_DSN,
     &CLAUDE_API_KEY,
     &ANTHROPIC_API_KEY,
     &CLAUDE_BASE_URL,

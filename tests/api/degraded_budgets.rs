@@ -1,6 +1,9 @@
 //! Without Redis budgets come out of the ledger, and nobody overspends: not during an outage, not around it.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use purser_tests::{
     deployment::{Cache, Deployment},
@@ -59,7 +62,7 @@ async fn at_once(deployment: &Deployment, instances: &[Arc<Function>], name: &st
     });
     let release = async {
         while !is_decided() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         claude.open_gate(&format!("{name:_<6}"));
         0_u16
@@ -142,7 +145,7 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
     let killed = rows[0].ceiling_nanousd;
     let room = usize::try_from((2 * ceiling + ceiling / 2 - killed) / ceiling).unwrap();
     assert_eq!(at_once(&deployment, &instances, "beside", 8).await, room);
-    tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
     // Whoever comes now finds out what became of it.
     deployment.message(&token::mint("finder", "pro"), 100).await;
     let row = deployment.ledger().await.remove(0);
@@ -154,6 +157,72 @@ async fn a_call_that_is_killed_while_redis_is_away_keeps_its_money_and_is_settle
         (&json!(0), &json!(0)),
         "it was told already: {found}"
     );
+}
+
+/// Asks what costs nothing until the limiter answers it again.
+async fn until_found(deployment: &Deployment) {
+    let until = Instant::now() + Duration::from_secs(30);
+    for number in 0.. {
+        let call = deployment.call("POST", "/api/v1/messages/count_tokens");
+        let call = call.bearer(&token::mint(&format!("found{number}"), "pro"));
+        let body = json!({ "model": "claude-haiku-5-5", "messages": [{ "role": "user", "content": "Hi" }] });
+        let reply = call.json(&body).send().await;
+        assert!(Instant::now() < until, "Redis is not found again: {}", reply.text);
+        if reply.status == 200 && reply.header("x-purser-degraded") != "limiter" {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "its tasks are its own")]
+async fn a_call_that_is_on_its_way_to_redis_is_counted_once_in_what_is_repaired_meanwhile() {
+    let (mut deployment, redis) = with_private_redis().await;
+    deployment.set("CLAUDE_BUDGET_DAY_USD", "5");
+    let function = deployment.function("v1-messages");
+    let call = tokio::spawn(async move { message(&function, "ann", "before").await });
+    deployment.claude.gate_reached("before").await;
+    redis.hang();
+    deployment.claude.open_gate("before");
+    assert_eq!(call.await.unwrap().status, 200);
+    redis.go_on();
+    let found = deployment.reconcile().await;
+    assert_eq!(found["in_motion"], 1, "settled, and nobody could be told: {found}");
+    until_found(&deployment).await;
+    assert_eq!(deployment.message(&token::mint("next", "pro"), 100).await.status, 200);
+    let found = deployment.reconcile().await;
+    assert_eq!((&found["differences"], &found["in_motion"]), (&json!([]), &json!(0)), "{found}");
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, clippy::async_yields_async, reason = "its tasks are its own")]
+async fn a_call_that_runs_when_redis_dies_and_one_that_runs_when_it_is_back_are_counted_once() {
+    let ceiling = ceiling_nanousd().await;
+    let (mut deployment, redis) = with_private_redis().await;
+    deployment.set("CLAUDE_BUDGET_DAY_USD", &usd(3 * ceiling + ceiling / 2));
+    let open = async |gate: &'static str| {
+        let function = deployment.function("v1-messages");
+        let sent = tokio::spawn(async move { message(&function, gate, gate).await });
+        deployment.claude.gate_reached(gate).await;
+        sent
+    };
+    let before = open("before").await;
+    redis.hang();
+    let during = open("during").await;
+    deployment.claude.open_gate("before");
+    assert_eq!(before.await.unwrap().status, 200);
+    redis.go_on();
+    until_found(&deployment).await;
+    // It believes that the call that is over holds its ceiling: room for two more all the same.
+    let spent: i64 = deployment.ledger().await.iter().filter_map(|row| row.cost_nanousd).sum();
+    let room = usize::try_from((2 * ceiling + ceiling / 2 - spent) / ceiling).unwrap();
+    assert_eq!(at_once(&deployment, &[deployment.function("v1-messages")], "beside", 8).await, room);
+    deployment.claude.open_gate("during");
+    let during = during.await.unwrap();
+    assert_eq!((during.status, during.header("x-purser-degraded")), (200, "limiter"), "{}", during.text);
+    let found = deployment.reconcile().await;
+    assert_eq!((&found["differences"], &found["in_motion"]), (&json!([]), &json!(0)), "{found}");
+    assert!(spent_nanousd(&deployment).await <= 3 * ceiling + ceiling / 2);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ mod prompt_cache;
 mod refresh;
 mod resume;
 mod resume_faults;
+mod sentry;
 mod sign_in;
 mod sign_out;
 mod tokens;

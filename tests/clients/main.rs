@@ -4,6 +4,7 @@
 mod browser;
 mod page;
 mod recorded;
+mod sentry;
 mod snippets;
 mod stripe;
 

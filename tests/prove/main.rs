@@ -32,6 +32,14 @@ fn found_without(protection: &str, scenario: &str) -> Value {
 }
 
 #[test]
+fn nothing_is_lost_overspent_or_stuck_whatever_breaks() {
+    let (figures, is_good) = prove(&[]);
+    assert!(is_good && figures["is_zero"] == true, "{figures:#}");
+    assert!(figures["sum"]["billed"].as_u64().unwrap() > 200, "{figures:#}");
+    assert!(figures["sum"]["longest_wait_ms"].as_u64().unwrap() < 20_000, "{figures:#}");
+}
+
+#[test]
 fn without_holds_a_budget_is_overspent() {
     let found = found_without("hold", "nearly spent budget");
     assert!(found["over_budget_nanousd"].as_i64().unwrap() > 0, "{found:#}");

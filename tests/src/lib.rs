@@ -7,6 +7,7 @@ pub mod account;
 pub mod deployment;
 pub mod function;
 pub mod http;
+pub mod ingest;
 pub mod packages;
 pub mod private_redis;
 pub mod provider;

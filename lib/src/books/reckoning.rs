@@ -1,5 +1,7 @@
 //! The copies compared with the ledger, and put right.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{Books, accounts, unavailable};
@@ -14,6 +16,10 @@ use crate::{
 };
 
 const DAY_MS: i64 = 86_400_000;
+/// How often a hash that differs is read again while calls are on their way to it.
+const ATTEMPTS: u32 = 8;
+/// The first wait in between; each is longer than the one before. All together a second and a half.
+const WAIT: Duration = Duration::from_millis(40);
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -64,11 +70,10 @@ impl Books {
         }
         let until_ms = now_ms.max(clock::now_ms()).saturating_add(DAY_MS);
         for (day, sum) in self.store.sums_by_day(since_ms, until_ms).await? {
-            let hash = HashOf::Day(clock::day_utc(day.saturating_mul(DAY_MS)));
-            found.add(self.compare_hash(&hash, sum, repairs).await?);
+            found.add(self.compare_hash(&Hashed::Day(day), sum, repairs).await?);
         }
         for (owner, sum) in self.store.sums_by_owner(since_ms, until_ms).await? {
-            found.add(self.compare_hash(&HashOf::Caller(CallerId(owner)), sum, repairs).await?);
+            found.add(self.compare_hash(&Hashed::Owner(owner), sum, repairs).await?);
         }
         found.in_motion = self.store.unbooked().await?;
         Ok(found)
@@ -119,20 +124,69 @@ impl Books {
         Ok(differences)
     }
 
-    async fn compare_hash(&self, hash: &HashOf, sum: LedgerSum, repairs: bool) -> Result<Vec<Difference>, Error> {
-        let totals = self.hashes.read_hash(hash).await.map_err(Error::internal)?.unwrap_or_default();
-        let differences = hash_differences(hash, &sum, &totals);
-        if repairs && !differences.is_empty() {
-            self.hashes.replace(hash, sum).await.map_err(Error::internal)?;
+    /// Compares a hash with a sum. Where they differ, they are read again until nothing is on its way between them: the
+    /// hash first, so that whatever it has counted is in the ledger's sum.
+    async fn compare_hash(&self, hashed: &Hashed, sum: LedgerSum, repairs: bool) -> Result<Vec<Difference>, Error> {
+        let hash = hashed.hash();
+        let mut differences = hash_differences(&hash, &sum, &self.totals(&hash).await?);
+        for attempt in 1..=ATTEMPTS {
+            if differences.is_empty() {
+                break;
+            }
+            let totals = self.totals(&hash).await?;
+            let sum = self.sum(hashed).await?;
+            differences = hash_differences(&hash, &sum, &totals);
+            let is_still = sum.unbooked == 0;
+            if is_still && !repairs {
+                break;
+            }
+            if is_still && !differences.is_empty() {
+                let replaced = self.hashes.replace(&hash, totals.requests, sum.numbers).await;
+                if replaced.map_err(Error::internal)? {
+                    break;
+                }
+            }
+            tokio::time::sleep(WAIT * attempt).await;
         }
         Ok(differences)
+    }
+
+    async fn totals(&self, hash: &HashOf) -> Result<UsageTotals, Error> {
+        Ok(self.hashes.read_hash(hash).await.map_err(Error::internal)?.unwrap_or_default())
+    }
+
+    async fn sum(&self, hashed: &Hashed) -> Result<LedgerSum, Error> {
+        match hashed {
+            Hashed::Day(day) => {
+                let since_ms = day.saturating_mul(DAY_MS);
+                let days = self.store.sums_by_day(since_ms, since_ms.saturating_add(DAY_MS)).await?;
+                Ok(days.first().map(|(_, sum)| *sum).unwrap_or_default())
+            }
+            Hashed::Owner(owner) => Ok(self.store.sum_of_owner(owner).await?),
+        }
+    }
+}
+
+/// What the ledger adds up for a hash.
+enum Hashed {
+    /// A day, counted from 1970-01-01.
+    Day(i64),
+    Owner(String),
+}
+
+impl Hashed {
+    fn hash(&self) -> HashOf {
+        match self {
+            Self::Day(day) => HashOf::Day(clock::day_utc(day.saturating_mul(DAY_MS))),
+            Self::Owner(owner) => HashOf::Caller(CallerId(owner.clone())),
+        }
     }
 }
 
 fn hash_differences(hash: &HashOf, sum: &LedgerSum, totals: &UsageTotals) -> Vec<Difference> {
-    let pairs = totals.numbers().into_iter().zip(sum);
-    let differing = pairs.filter(|((_, copy), ledger)| copy != *ledger);
+    let pairs = totals.numbers().into_iter().zip(sum.numbers);
+    let differing = pairs.filter(|((_, copy), ledger)| copy != ledger);
     differing
-        .map(|((field, copy), ledger)| Difference { of: hash.key(), field: field.to_owned(), ledger: *ledger, copy })
+        .map(|((field, copy), ledger)| Difference { of: hash.key(), field: field.to_owned(), ledger, copy })
         .collect()
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub auth: auth::Auth,
     /// Origins and client addresses.
     pub edge: edge::Edge,
+    /// Where faults are reported besides the log, if anywhere.
+    pub sentry_dsn: Option<Secret>,
 }
 
 /// Where a function runs.
@@ -81,6 +83,7 @@ impl Config {
             stripe: stripe::Stripe::from_env()?,
             auth,
             edge: edge::Edge::from_env()?,
+            sentry_dsn: env::get(&env::SENTRY_DSN).map(Secret::new),
         })
     }
 }

@@ -87,14 +87,12 @@ impl Ctx {
                     let epoch_ms = has_budget.then_some(epoch_ms);
                     return Ok(Hold { call_id, policies, standings, taken_ms: at_ms, epoch_ms, here: None });
                 }
-                Decision::Refused { overdue, .. } if !overdue.is_empty() && !has_looked => {
-                    // What dead calls hold may be all that is missing.
+                Decision::Refused { overdue, violated, .. }
+                    if !has_looked && self.may_free(&overdue, &violated, &policies).await? =>
+                {
                     has_looked = true;
-                    let looked = self.books().await?.look_after(&overdue, &policies).await;
-                    self.unless_away(looked)?;
                 }
                 Decision::Refused { violated, retry_after_ms, standings, .. } => {
-                    self.bring_in_later();
                     let (policies, violated, standings) = (&policies, &violated, &standings);
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }
@@ -107,6 +105,20 @@ impl Ctx {
             }
         }
         Err(unsettled())
+    }
+
+    /// Frees what a refused call lacks, if calls hold it that are dead or over; whether asking again may help.
+    async fn may_free(&self, overdue: &[Overdue], violated: &[String], policies: &[Policy]) -> Result<bool, Error> {
+        if !overdue.is_empty() {
+            let looked = self.books().await?.look_after(overdue, policies).await;
+            self.unless_away(looked)?;
+        }
+        // An entry in a window stays there in any case.
+        let is_held = |policy: &&Policy| !matches!(policy, Policy::Window { .. });
+        let lacks_what_is_held =
+            policies.iter().filter(is_held).any(|policy| violated.iter().any(|one| one == policy.name()));
+        let has_brought_in = lacks_what_is_held && self.bring_in_now().await;
+        Ok(has_brought_in || !overdue.is_empty())
     }
 
     /// Nothing, where the limiter has gone away meanwhile: the next ask finds out.
@@ -182,12 +194,14 @@ impl Ctx {
             return self.release_here(hold, here).await;
         }
         let released = match self.limiter() {
-            Ok(limiter) => limiter.release(&hold.call_id, &hold.policies).await.map_err(unavailable),
-            Err(error) => Err(error),
+            Ok(limiter) => limiter.release(&hold.call_id, &hold.policies).await,
+            Err(error) => return self.warn("release_failed", &error),
         };
-        if let Err(error) = released {
+        match released {
+            Ok(()) => {}
+            Err(error) if is_outage(&error) => self.withdraw_later(&hold.call_id, &hold.policies),
             // Whoever finds the hold overdue frees it.
-            self.warn("release_failed", &error);
+            Err(error) => self.warn("release_failed", &unavailable(error)),
         }
     }
 }

@@ -4,8 +4,10 @@
 use std::{
     future::Future,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use tokio::{sync::Mutex, time::timeout};
 
 use super::Ctx;
 use crate::{
@@ -16,6 +18,9 @@ use crate::{
 
 /// Attempts at each part before it is left to others.
 const ATTEMPTS: u32 = 4;
+
+/// How long a call waits for others to be brought in before it is refused.
+const REFUSAL_WAITS: Duration = Duration::from_secs(1);
 
 /// Whether this instance left something behind that its next call can bring in.
 static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
@@ -55,18 +60,36 @@ impl Ctx {
         self.tell_alarms();
     }
 
-    /// Does for a refused call what the next one that is closed would do: what was left behind may be what it lacks.
-    pub(super) fn bring_in_later(&self) {
-        let ctx = self.clone();
-        self.after(async move {
-            ctx.withdraw_waiting().await;
-            if LEFT_BEHIND.swap(false, Ordering::Relaxed) {
-                match ctx.books().await {
-                    Ok(books) => ctx.bring_in(&books).await,
-                    Err(error) => ctx.warn("books_failed", &error),
-                }
+    /// Tells the limiter of calls that are over and that it has not heard of, so that they hold no more than they cost:
+    /// before a call is refused for want of money or of a slot. Whether there were any. Calls that are refused at the same time
+    /// look together.
+    pub(super) async fn bring_in_now(&self) -> bool {
+        static LAST: Mutex<Option<(Instant, bool)>> = Mutex::const_new(None);
+        let refused_at = Instant::now();
+        let mut last = LAST.lock().await;
+        if let Some((at, has_found)) = *last
+            && at > refused_at
+        {
+            return has_found;
+        }
+        let at = Instant::now();
+        let looked = async {
+            let withdrawn = self.withdraw_waiting().await;
+            let books = self.books().await?;
+            let drained = if LEFT_BEHIND.load(Ordering::Relaxed) { books.drain_outbox().await? } else { 0 };
+            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::now_ms()).await?)
+        };
+        let has_found = match timeout(REFUSAL_WAITS, looked).await {
+            Ok(Ok(found)) => found > 0,
+            Ok(Err(error)) => {
+                self.note("bring_in", error.to_string());
+                false
             }
-        });
+            // So much that a part of it may be enough.
+            Err(_) => true,
+        };
+        *last = Some((at, has_found));
+        has_found
     }
 
     /// Brings in what this instance left behind, wherever it waits.

@@ -12,6 +12,7 @@ use crate::{
     config::{Config, ConfigError, cache::Door, database::Database},
     cost::hashes::UsageHashes,
     limit::Limiter,
+    observe::sentry,
     recording::Recordings,
     store::{PostgresOptions, Store},
 };
@@ -29,6 +30,7 @@ pub fn start_nothing(_: &'static Config) -> Result<(), ConfigError> {
 /// # Errors
 /// A sentence that names the variable.
 pub fn start_store(config: &'static Config) -> Result<(), ConfigError> {
+    sentry::start(config)?;
     let store = store(config)?;
     in_background(store.warm());
     Ok(())

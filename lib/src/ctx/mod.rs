@@ -45,7 +45,7 @@ use std::{future::Future, sync::Arc, time::Instant};
 use crate::{
     config::Config,
     http::HeaderMap,
-    observe::{Level, alarms},
+    observe::{Level, alarms, reports},
 };
 
 /// A request's context. Cheap to clone.
@@ -106,7 +106,8 @@ impl Ctx {
     pub(crate) fn tell_alarms(&self) {
         for alarm in alarms::take() {
             self.state.platform.log(Level::Error, &alarm.line.to_string());
-            if let Some(work) = alarm.work {
+            let report = alarm.line.as_object().and_then(reports::report);
+            for work in [alarm.work, report].into_iter().flatten() {
                 self.after(work);
             }
         }

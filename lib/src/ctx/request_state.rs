@@ -8,11 +8,13 @@ use std::{
     time::Instant,
 };
 
+use serde_json::Value;
+
 use crate::{
     Error, clock,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Wire, header},
     ids,
-    observe::{Level, Record, Timings},
+    observe::{Level, Record, Timings, reports},
     serve::Platform,
 };
 
@@ -91,14 +93,19 @@ impl Drop for RequestState {
         for (step, us) in self.timings.steps_us() {
             self.record.set(step_field(step), us);
         }
-        let line = self.record.line();
+        let line = self.record.fields();
         let level = match self.record.status() {
             _ if self.is_loud.load(Ordering::Relaxed) => Level::Error,
             Some(500..) => Level::Error,
             Some(400..) => Level::Warn,
             _ => Level::Info,
         };
-        self.platform.log(level, &line);
+        if level == Level::Error
+            && let Some(work) = reports::report(&line)
+        {
+            self.platform.after(work);
+        }
+        self.platform.log(level, &Value::Object(line).to_string());
     }
 }
 

@@ -68,14 +68,18 @@ impl Ctx {
         });
     }
 
-    /// Withdraws what waits, if the limiter is back.
-    pub(super) async fn withdraw_waiting(&self) {
+    /// Withdraws what waits, if the limiter is back; how many asks that were.
+    pub(super) async fn withdraw_waiting(&self) -> u64 {
+        let mut withdrawn = 0;
         while !self.is_limiter_away() {
-            let Some((call_id, policies)) = waiting().pop() else { return };
+            let Some((call_id, policies)) = waiting().pop() else { break };
             if self.withdraw(&call_id, &policies).await.is_err() {
-                return wait(call_id, policies);
+                wait(call_id, policies);
+                break;
             }
+            withdrawn += 1;
         }
+        withdrawn
     }
 
     async fn withdraw(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {

@@ -2,6 +2,8 @@
 
 pub mod alarms;
 mod record;
+pub(crate) mod reports;
+pub(crate) mod sentry;
 mod timings;
 
 pub use record::{Level, Record};

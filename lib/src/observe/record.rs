@@ -32,8 +32,8 @@ impl Record {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get("status").and_then(Value::as_u64)
     }
 
-    /// The fields as one line of JSON.
-    pub fn line(&self) -> String {
-        Value::Object(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).to_string()
+    /// The fields: as JSON they are the line.
+    pub fn fields(&self) -> Map<String, Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -5,6 +5,7 @@
 mod lambda;
 #[cfg(not(feature = "lambda"))]
 mod nodelay;
+mod panics;
 #[cfg(not(feature = "lambda"))]
 mod vercel;
 
@@ -66,6 +67,7 @@ fn start(route: Route) -> Result<(), ConfigError> {
     let config = Config::from_env()?;
     let config = CONFIG.get_or_init(|| config);
     let route: &'static Route = Box::leak(Box::new(route));
+    panics::watch();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -129,11 +131,7 @@ async fn answer(
 async fn handle(route: &'static Route, ctx: Ctx, request: Request) -> Result<Response, Error> {
     match AssertUnwindSafe(async move { (route.handle)(ctx, request).await }).catch_unwind().await {
         Ok(result) => result,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(Error::internal(format!("panic: {}", text.unwrap_or_default())))
-        }
+        Err(_) => Err(Error::internal(format!("panic at {}", panics::place()))),
     }
 }
 

@@ -2,9 +2,15 @@
 
 use super::{Row, Statement, Store, StoreError, Value};
 
-/// A sum over settled calls, in the order of the usage hashes: calls, failed calls, the six token and search counts,
-/// cost in nanodollars, time of all calls and of the slowest in milliseconds.
-pub type LedgerSum = [i64; 11];
+/// A sum over settled calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSum {
+    /// In the order of the usage hashes: calls, failed calls, the six token and search counts, cost in nanodollars,
+    /// time of all calls and of the slowest in milliseconds.
+    pub numbers: [i64; 11],
+    /// How many of these calls are on their way to limiter and hashes.
+    pub unbooked: i64,
+}
 
 macro_rules! sums {
     ($of:literal, $rest:literal) => {
@@ -18,7 +24,8 @@ macro_rules! sums {
             "cast(sum(output_tokens) as bigint), cast(sum(web_search_requests) as bigint), ",
             "cast(sum(cost_nanousd) as bigint), ",
             "cast(sum(case when settled_ms > created_ms then settled_ms - created_ms else 0 end) as bigint), ",
-            "max(case when settled_ms > created_ms then settled_ms - created_ms else 0 end) ",
+            "max(case when settled_ms > created_ms then settled_ms - created_ms else 0 end), ",
+            "cast(sum(case when booked_ms is null then 1 else 0 end) as bigint) ",
             "from calls where state = 'settled' and ",
             $rest
         )
@@ -50,6 +57,16 @@ impl Store {
         rows.iter().map(|row| Ok((row.text(0)?, sum(row)?))).collect()
     }
 
+    /// All settled calls of an owner.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sum_of_owner(&self, owner: &str) -> Result<LedgerSum, StoreError> {
+        const SQL: &str = sums!("owner", "owner = $1 group by owner");
+        let rows = self.rows(Statement::new(SQL, [owner.into()])).await?;
+        rows.first().map_or_else(|| Ok(LedgerSum::default()), sum)
+    }
+
     /// Whose budgets were touched from `since_ms` to before `until_ms`: subject and plan.
     ///
     /// # Errors
@@ -73,9 +90,9 @@ impl Store {
 }
 
 fn sum(row: &Row) -> Result<LedgerSum, StoreError> {
-    let mut sum = [0; 11];
-    for (at, number) in sum.iter_mut().enumerate() {
+    let mut numbers = [0; 11];
+    for (at, number) in numbers.iter_mut().enumerate() {
         *number = row.int(at + 1)?;
     }
-    Ok(sum)
+    Ok(LedgerSum { numbers, unbooked: row.int(numbers.len() + 1)? })
 }

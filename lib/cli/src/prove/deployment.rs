@@ -24,6 +24,8 @@ use crate::{
 pub(super) const BUDGET_DAY: &str = env::CLAUDE_BUDGET_DAY_USD.name;
 /// The deployment's budget of a month, in USD.
 pub(super) const BUDGET_MONTH: &str = env::CLAUDE_BUDGET_MONTH_USD.name;
+/// A Redis that does not answer is given up as soon as in production.
+pub(super) const REDIS_IS_MISSED: (&str, &str) = (env::REDIS_DEADLINE_MS.name, "200");
 /// What signs the tokens of a run, which ends before anybody could use them.
 const JWT_SECRET: &str = "a secret of the prover that is long enough for HS256";
 const CRON_SECRET: &str = "a secret of the prover for cron";
@@ -66,6 +68,8 @@ impl Deployment {
             (env::DATABASE_URL.name, database_url.as_str()),
             (env::REDIS_URL.name, stage.backing.redis_url()),
             (env::REDIS_PREFIX.name, prefix.as_str()),
+            // A busy machine is no outage. Where Redis is to be missed, the scenario says so.
+            (env::REDIS_DEADLINE_MS.name, "5000"),
             (env::CLAUDE_BASE_URL.name, &claude.base_url()),
             (env::CLAUDE_API_KEY.name, STANDIN_KEY),
             (env::JWT_SECRET.name, JWT_SECRET),

@@ -241,15 +241,16 @@ impl UsageHashes {
         self.read(hash.key()).await
     }
 
-    /// Puts what the ledger says in the place of a hash: the numbers in the order of [`UsageTotals::numbers`].
+    /// Puts what the ledger says in the place of a hash that has counted so many calls: the numbers in the order of
+    /// [`UsageTotals::numbers`]. Nothing is done, and false given, if another call has been counted meanwhile.
     ///
     /// # Errors
     /// Any [`HashesError`]; replacing again is safe.
-    pub async fn replace(&self, hash: &HashOf, numbers: [i64; 11]) -> Result<(), HashesError> {
+    pub async fn replace(&self, hash: &HashOf, counted: i64, numbers: [i64; 11]) -> Result<bool, HashesError> {
         match self {
-            Self::Redis(cache) => Ok(redis::replace(cache, hash, numbers).await?),
+            Self::Redis(cache) => Ok(redis::replace(cache, hash, counted, numbers).await?),
             #[cfg(sqlite)]
-            Self::Sqlite(sqlite) => Ok(sqlite.replace(hash, numbers).await?),
+            Self::Sqlite(sqlite) => Ok(sqlite.replace(hash, counted, numbers).await?),
         }
     }
 

@@ -5,11 +5,16 @@ use crate::cache::{Arg, Cache, CacheError, Reply, Script};
 
 static RECORD: Script = Script { text: include_str!("record.lua"), sha1: "c816abf97cd01c4b746b3301bc0bbdfb2e391064" };
 
-static REPLACE: Script = Script { text: include_str!("replace.lua"), sha1: "3093140a9d5e85369d8f2fc343caa000e07f24eb" };
+static REPLACE: Script = Script { text: include_str!("replace.lua"), sha1: "adc57da1e76c80249913774975433f4266b85463" };
 
-pub(super) async fn replace(cache: &Cache, hash: &HashOf, numbers: [i64; 11]) -> Result<(), CacheError> {
+pub(super) async fn replace(
+    cache: &Cache,
+    hash: &HashOf,
+    counted: i64,
+    numbers: [i64; 11],
+) -> Result<bool, CacheError> {
     let key = format!("{}{}", cache.prefix(), hash.key());
-    let mut args = vec![Arg::from(hash.lives_ms())];
+    let mut args = vec![Arg::from(hash.lives_ms()), Arg::from(counted)];
     for (field, number) in FIELDS.iter().zip(numbers) {
         args.extend([Arg::from(*field), Arg::from(number)]);
         if *field == "cost_nanousd" {
@@ -17,8 +22,7 @@ pub(super) async fn replace(cache: &Cache, hash: &HashOf, numbers: [i64; 11]) ->
             args.extend([Arg::from("cost_usd"), Arg::from(usd)]);
         }
     }
-    cache.eval(&REPLACE, &[key], &args).await?;
-    Ok(())
+    Ok(cache.eval(&REPLACE, &[key], &args).await?.int()? == 1)
 }
 
 pub(super) async fn record(cache: &Cache, call: &UsageEntry<'_>) -> Result<(), CacheError> {

@@ -60,11 +60,21 @@ impl SqliteHashes {
         .await
     }
 
-    pub(super) async fn replace(&self, hash: &HashOf, numbers: [i64; FIELDS.len()]) -> Result<(), rusqlite::Error> {
+    pub(super) async fn replace(
+        &self,
+        hash: &HashOf,
+        counted: i64,
+        numbers: [i64; FIELDS.len()],
+    ) -> Result<bool, rusqlite::Error> {
         let (key, lives_ms) = (hash.key(), hash.lives_ms());
         self.run(move |tx| {
+            let counts = tx.query_row("select requests from usage_hashes where key = ?1", [&key], |row| row.get(0));
+            if counts.optional()?.unwrap_or(0) != counted {
+                return Ok(false);
+            }
             tx.execute("delete from usage_hashes where key = ?1", [&key])?;
-            add(tx, &key, numbers, later(clock::now_ms(), lives_ms))
+            add(tx, &key, numbers, later(clock::now_ms(), lives_ms))?;
+            Ok(true)
         })
         .await
     }

@@ -9,7 +9,7 @@ use tokio::{task::JoinSet, time::sleep};
 use super::outage::Fault;
 use crate::prove::{
     audit::{Budget, audit},
-    deployment::{BUDGET_MONTH, Deployment},
+    deployment::{BUDGET_MONTH, Deployment, REDIS_IS_MISSED},
     dice::Dice,
     errand::{Errand, Route},
     findings::Findings,
@@ -39,7 +39,7 @@ pub(super) async fn run(stage: &Stage) -> Result<Findings, String> {
     let mut dice = stage.dice("everything at once");
     // Room for some of the chats, whose prompts are bounded by their plan and not by their words.
     let limit_nanousd = 40_000_000_000;
-    let deployment = stage.deployment(&[(BUDGET_MONTH, &format_usd(limit_nanousd))]).await?;
+    let deployment = stage.deployment(&[(BUDGET_MONTH, &format_usd(limit_nanousd)), REDIS_IS_MISSED]).await?;
     let mut processes = Vec::new();
     for route in Route::ALL {
         processes.push((route, deployment.start(route.function()).await?));

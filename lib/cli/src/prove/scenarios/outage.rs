@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::prove::{
     audit::{Budget, audit},
-    deployment::{BUDGET_DAY, Deployment},
+    deployment::{BUDGET_DAY, Deployment, REDIS_IS_MISSED},
     errand::{Errand, Route},
     findings::Findings,
     process::Process,
@@ -74,7 +74,7 @@ pub(super) async fn run(stage: &Stage, fault: Fault) -> Result<Findings, String>
         return Ok(Findings::skipped("needs services of its own: leave out --database-url and --redis-url"));
     }
     let limit_nanousd = errand("before-0", TOKENS).told("gate=before-0").ceiling_nanousd()? * ROOM;
-    let deployment = stage.deployment(&[(BUDGET_DAY, &format_usd(limit_nanousd))]).await?;
+    let deployment = stage.deployment(&[(BUDGET_DAY, &format_usd(limit_nanousd)), REDIS_IS_MISSED]).await?;
     let processes = deployment.start_many(Route::Messages.function(), 2).await?;
 
     // What is spent before must not be spent again.
