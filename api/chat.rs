@@ -54,7 +54,7 @@ async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
     } else {
         ClientWire::Ui(UiStream::default())
     };
-    ctx.call_claude(call, prompt, caller.plan.plan().hang_up, wire).await
+    ctx.call_claude(call, prompt, caller.plan.plan().hang_up(), wire).await
 }
 
 async fn open(ctx: &Ctx, caller: &Caller, body: &ChatBody) -> Result<OpenCall, Error> {

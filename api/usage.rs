@@ -31,8 +31,6 @@ fn main() -> ExitCode {
 async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
     let mut caller = ctx.caller(&request).await?;
     let days = http::query::number(&request, "days", 31, 366)?;
-    let until_ms = (clock::now_ms() / DAY_MS + 1) * DAY_MS;
-    let since_ms = until_ms - i64::from(days) * DAY_MS;
     let limits = loop {
         match ctx.standings(&caller).await {
             Ok(limits) => break limits,
@@ -40,6 +38,9 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
             Err(error) => ctx.follow_plan(&mut caller, error).await?,
         }
     };
+    // Calls are dated by the limiter's clock: one that is ahead of ours may have begun tomorrow.
+    let tomorrow_ms = (clock::shared_now_ms() / DAY_MS + 1) * DAY_MS;
+    let (since_ms, until_ms) = (tomorrow_ms - i64::from(days) * DAY_MS, tomorrow_ms + DAY_MS);
     let store = ctx.store_of(&caller).await?;
     let sums = ctx.time("store", store.usage_by_day(caller.id.as_str(), since_ms, until_ms)).await?;
     http::json(

@@ -1,10 +1,10 @@
 //! GET /api/cron/{job} - What has to be done from time to time, and how well everything is.
 //!
 //! `reconcile` settles calls whose process died, brings in what waits, compares budgets and usage hashes with the
-//! ledger, which wins, and reads subscriptions that should have changed at Stripe; `Authorization: Bearer CRON_SECRET`,
-//! as Vercel's cron sends it. `health` asks the store and the
-//! limiter, and answers 503 where one of them does not; `Authorization: Bearer ADMIN_SECRET`. Both may run at any time,
-//! also twice at once. Errors: `forbidden`, `not_found`, `store_unavailable`, `limiter_unavailable`.
+//! ledger, which wins, and reads subscriptions that should have changed at Stripe. `cleanup` deletes sessions that are
+//! over and Stripe's events that nobody repeats. Both need `Authorization: Bearer CRON_SECRET`, as Vercel's cron sends
+//! it. `health` asks the store and the limiter, and answers 503 where one of them does not; `Authorization: Bearer
+//! ADMIN_SECRET`. All may run at any time, also twice at once. Errors: `forbidden`, `not_found`, `store_unavailable`, `limiter_unavailable`.
 
 use std::process::ExitCode;
 
@@ -36,6 +36,10 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
             done["subscriptions"] = subscriptions?;
             http::json(StatusCode::OK, &done)
         }
+        Some("cleanup") => {
+            ctx.require_secret(&request, &env::CRON_SECRET)?;
+            http::json(StatusCode::OK, &ctx.clean_up().await?)
+        }
         Some("health") => {
             ctx.require_secret(&request, &env::ADMIN_SECRET)?;
             let (status, word, checks) = match ctx.deep_check().await {
@@ -44,6 +48,6 @@ async fn get(ctx: Ctx, request: Request) -> Result<Response, Error> {
             };
             http::json(status, &json!({ "status": word, "version": purser::version(), "checks": checks }))
         }
-        _ => Err(Error::new(Code::NotFound, "There is no such job. There are `reconcile` and `health`.")),
+        _ => Err(Error::new(Code::NotFound, "There is no such job. There are `reconcile`, `cleanup` and `health`.")),
     }
 }

@@ -52,7 +52,7 @@ async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
         }
     };
     let wire = ClientWire::Bytes { is_stream: facts.stream };
-    ctx.call_within_plan(call, upstream, &facts, caller.plan.plan().hang_up, wire).await
+    ctx.call_within_plan(call, upstream, &facts, caller.plan.plan().hang_up(), wire).await
 }
 
 async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Request) -> Result<OpenCall, Error> {

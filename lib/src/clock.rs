@@ -1,15 +1,49 @@
 //! The wall clock, in one place.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// How far the clock that everybody shares is ahead of this machine's, as it was told last.
+static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
 
 /// Milliseconds since 1970-01-01T00:00:00Z by this machine's clock.
 ///
 /// Functions' clocks may differ from each other; whatever must agree across instances
 /// (windows, holds) uses the store's clock instead.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
 pub fn now_ms() -> i64 {
+    machine_ms().saturating_add(step_ms())
+}
+
+/// The same by the clock that all instances share, the limiter's, as far as this one knows it: what different instances
+/// write about one call can be compared.
+pub fn shared_now_ms() -> i64 {
+    now_ms().saturating_add(AHEAD_MS.load(Ordering::Relaxed))
+}
+
+/// Learns what the shared clock says.
+pub(crate) fn learn_shared(at_ms: i64) {
+    AHEAD_MS.store(at_ms.saturating_sub(now_ms()), Ordering::Relaxed);
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock")]
+fn machine_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).saturating_add(step_ms())
+    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The store's clock where a test has moved it, in debug builds: by as many milliseconds as stand in a file.
+#[cfg(debug_assertions)]
+pub(crate) fn moved_store_ms() -> Option<i64> {
+    let file = crate::env::get(&crate::env::PURSER_STORE_CLOCK)?;
+    let step: i64 = std::fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    Some(machine_ms().saturating_add(step))
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) const fn moved_store_ms() -> Option<i64> {
+    None
 }
 
 /// How far the prover has put this process's clock off, in debug builds.

@@ -69,7 +69,7 @@ pub const EXPECTED_INSTANCES: Var = var(
 /// Who is told of an outage.
 pub const ALERT_WEBHOOK_URL: Var = secret(
     "ALERT_WEBHOOK_URL",
-    "Where a POST with JSON tells that Redis went away or came back, such as a Slack webhook; nobody is told if absent.",
+    "Where a POST with JSON tells that Redis went away or came back, or that a budget was overspent, such as a Slack webhook; nobody is told if absent.",
 );
 /// Claude's key.
 pub const CLAUDE_API_KEY: Var = secret(
@@ -154,7 +154,7 @@ pub const ADMIN_SECRET: Var =
 /// Cron secret.
 pub const CRON_SECRET: Var = secret(
     "CRON_SECRET",
-    "Bearer secret of GET /api/cron/reconcile, which Vercel's cron sends by itself; without it cron is off.",
+    "Bearer secret of GET /api/cron/reconcile and /api/cron/cleanup, which Vercel's cron sends by itself; without it cron is off.",
 );
 /// Port of `purser serve`.
 pub const PORT: Var = var("PORT", "Where `cargo run` listens; 3000 if absent.");
@@ -177,6 +177,13 @@ pub const PURSER_SABOTAGE: Var = var("PURSER_SABOTAGE", "For the prover's tests,
 /// How far the clock is off. Not for users, so in no list.
 #[cfg(debug_assertions)]
 pub const PURSER_CLOCK_STEP_MS: Var = var("PURSER_CLOCK_STEP_MS", "For the prover, in debug builds.");
+
+/// A file that says how far the store's clock is off. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_STORE_CLOCK: Var = var("PURSER_STORE_CLOCK", "For tests, in debug builds.");
+/// What becomes of calls whose client leaves, on every plan. Not for users, so in no list.
+#[cfg(debug_assertions)]
+pub const PURSER_HANG_UP: Var = var("PURSER_HANG_UP", "For tests, in debug builds.");
 
 /// All of them, in the order of the documentation.
 pub const VARS: &[&Var] = &[

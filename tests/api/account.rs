@@ -107,6 +107,35 @@ async fn a_deleted_account_leaves_figures_and_nothing_personal() {
 }
 
 #[tokio::test]
+async fn an_account_that_is_deleted_while_an_answer_comes_is_forgotten_with_it() {
+    for cache in [Cache::Redis, Cache::Sqlite] {
+        let deployment = Deployment::with(cache).await;
+        let ann = deployment.person("ann").await;
+        deployment.claude.next("gate=slow");
+        let call = deployment.call("POST", "/api/chat").bearer(&ann.access);
+        let (response, ended) = call.json(&json!({ "message": "slow", "conversation_id": "c" })).open().await;
+        deployment.claude.gate_reached("slow").await;
+        let delete = deployment.auth("DELETE", "/api/auth/account", "192.0.2.1").bearer(&ann.access);
+        assert_eq!(delete.json(&json!({ "password": PASSWORD })).send().await.status, 204, "{cache:?}");
+        let running = deployment.ledger().await.remove(0);
+        assert!(running.state == "reserved" && running.owner.starts_with("gone:"), "{cache:?}: {running:?}");
+        deployment.claude.open_gate("slow");
+        assert!(response.text().await.unwrap().ends_with("[DONE]\n\n"), "{cache:?}");
+        ended().await;
+        let settled = deployment.ledger().await.remove(0);
+        assert_eq!((settled.state.as_str(), settled.source.as_deref()), ("settled", Some("provider")), "{cache:?}");
+        assert_eq!(settled.output_tokens.cast_unsigned(), deployment.claude.calls()[0].usage.output_tokens);
+        for table in ["users", "sessions", "conversations", "messages", "calls"] {
+            let sql: &'static str = Box::leak(format!("select * from {table}").into_boxed_str());
+            let rows = format!("{:?}", deployment.store.rows(Statement::new(sql, [])).await.unwrap());
+            assert!(!rows.contains(&ann.id), "{cache:?}: {table}: {rows}");
+        }
+        let done = deployment.reconcile().await;
+        assert_eq!((&done["differences"], &done["settled_at_ceiling"]), (&json!([]), &json!(0)), "{cache:?}: {done}");
+    }
+}
+
+#[tokio::test]
 async fn everything_of_mine_comes_out_as_json_lines_and_nothing_of_anybody_elses() {
     for cache in [Cache::Redis, Cache::Sqlite] {
         let deployment = Deployment::with(cache).await;
@@ -153,8 +182,9 @@ async fn what_a_browser_did_before_it_signed_up_is_carried_over() {
         let id = list["conversations"][0]["id"].as_str().unwrap();
         let read = deployment.call("GET", &format!("/api/conversations/{id}")).bearer(&ann.access).send().await.json();
         assert_eq!(read["messages"].as_array().unwrap().len(), 2, "{cache:?}: {read}");
+        deployment.sign_in("ann@example.com", PASSWORD, "192.0.2.4").await;
         let usage = deployment.call("GET", "/api/usage").bearer(&ann.access).send().await.json();
-        assert_eq!(usage["totals"]["calls"], 1, "{cache:?}");
+        assert_eq!((&usage["totals"]["calls"], &usage["limits"][0]["remaining"]), (&json!(1), &json!(9)), "{cache:?}");
         let anonymous = deployment.call("GET", "/api/conversations").header("cookie", &cookie).send().await.json();
         assert!(anonymous["conversations"].as_array().unwrap().is_empty(), "{cache:?}");
         let go_on = json!({ "message": "and after", "conversation_id": id });

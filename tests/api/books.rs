@@ -10,7 +10,7 @@ use purser_tests::{
 use serde_json::json;
 
 /// A call that is cut off by kill -9 while Claude answers.
-async fn killed_call(deployment: &Deployment) {
+pub(crate) async fn killed_call(deployment: &Deployment) {
     let mut function = Function::start("v1-messages", &deployment.environment);
     deployment.claude.next("gate=kill");
     let body = json!({
@@ -36,7 +36,7 @@ async fn impatient(cache: Cache, budget: &str) -> Deployment {
 }
 
 /// Waits until the limiter's clock says that a call made now is dead.
-async fn until_dead() {
+pub(crate) async fn until_dead() {
     tokio::time::sleep(std::time::Duration::from_millis(1_050)).await;
 }
 

@@ -1,5 +1,5 @@
 //! Every route through its real binary, over HTTP, against real Postgres and Redis.
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails, and its tasks are its own")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test panics where it fails, and its tasks are its own")]
 
 mod account;
 mod api_keys;
@@ -10,12 +10,18 @@ mod budgets;
 mod chat;
 mod chat_files;
 mod chat_tools;
+mod cleanup;
+mod clocks;
+mod contract;
 mod conversations;
 mod degraded;
 mod degraded_budgets;
+mod drive;
 mod durability;
 mod elastic;
+mod hang_up_stop;
 mod hang_ups;
+mod hard_cases;
 mod health;
 mod isolation;
 mod issuer;
@@ -25,6 +31,7 @@ mod models;
 mod plan_in_force;
 mod prompt_cache;
 mod refresh;
+mod restarts;
 mod resume;
 mod resume_faults;
 mod sentry;

@@ -6,7 +6,7 @@ use crate::rig::{Rig, START_MS, budget, in_flight, open, window};
 
 async fn settle_late(rig: &Rig, call_id: &CallId, policies: &[Policy], cost_nanousd: i64, made_at: i64) -> i64 {
     let settled = rig.limiter.settle_late(call_id, policies, cost_nanousd, START_MS + made_at).await;
-    settled.unwrap_or_else(|error| panic!("{}: {error}", rig.name)) - START_MS
+    settled.unwrap_or_else(|error| panic!("{}: {error}", rig.name)).at_ms - START_MS
 }
 
 #[tokio::test]

@@ -232,7 +232,10 @@ pub struct LedgerRow {
 }
 
 /// The function behind a path.
-fn function_of(path: &str) -> &'static str {
+///
+/// # Panics
+/// Where there is none.
+pub fn function_of(path: &str) -> &'static str {
     let path = path.split('?').next().unwrap_or_default();
     match path {
         "/api/health" => "health",

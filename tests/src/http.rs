@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::function::Function;
+use crate::{
+    contract::{self, Asked},
+    function::Function,
+};
 
 /// A request in the making.
 pub struct Call {
     function: Arc<Function>,
     invocation: u64,
     request: reqwest::RequestBuilder,
+    asked: Asked,
 }
 
 /// An answer, read whole.
@@ -22,6 +26,8 @@ pub struct Reply {
     pub headers: reqwest::header::HeaderMap,
     /// Body.
     pub text: String,
+    /// What openapi.json calls the operation that answered; none for what it serves nowhere.
+    pub operation: Option<&'static str>,
 }
 
 impl Call {
@@ -35,7 +41,8 @@ impl Call {
             .request(method.parse().unwrap(), function.url(path))
             .header("x-vercel-internal-invocation-id", format!("inv-{invocation}"))
             .header("x-vercel-internal-request-id", invocation);
-        Self { function, invocation, request }
+        let asked = Asked { method: method.to_owned(), target: path.to_owned(), body: None };
+        Self { function, invocation, request, asked }
     }
 
     /// Adds a header.
@@ -61,6 +68,8 @@ impl Call {
     /// Sets a body.
     #[must_use]
     pub fn body(mut self, body: impl Into<reqwest::Body>) -> Self {
+        let body = body.into();
+        self.asked.body = body.as_bytes().map(<[u8]>::to_vec);
         self.request = self.request.body(body);
         self
     }
@@ -69,14 +78,16 @@ impl Call {
     /// call writes down is written.
     ///
     /// # Panics
-    /// Where there is no answer.
+    /// Where there is no answer, or one that openapi.json does not tell of.
     pub async fn send(self) -> Reply {
         let response = self.request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let (function, invocation) = (self.function, self.invocation);
         tokio::task::spawn_blocking(move || function.wait_for_end(invocation)).await.unwrap();
-        Reply { status, headers, text }
+        let mut reply = Reply { status, headers, text, operation: None };
+        reply.operation = contract::check(&self.asked, &reply);
+        reply
     }
 
     /// Sends it and gives the answer as it comes, with what waits for its end.

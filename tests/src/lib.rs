@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
 pub mod account;
+pub mod contract;
 pub mod deployment;
 pub mod function;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod provider;
 pub mod relay;
 pub mod services;
 pub mod shop;
+pub mod store_clock;
 pub mod stripe;
 pub mod token;
 pub mod upstash;

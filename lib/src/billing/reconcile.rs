@@ -11,8 +11,6 @@ use crate::{Error, clock, store::DueCheck};
 const PAGE: i64 = 100;
 /// Customers that are read from Stripe at once: far below its 100 requests a second (25 in test mode).
 const AT_ONCE: usize = 4;
-/// Events are kept for longer than Stripe repeats them.
-const EVENTS_KEPT_MS: i64 = 30 * 86_400_000;
 
 /// What a run did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +34,6 @@ impl Billing<'_> {
     /// `store_unavailable`. One customer that cannot be read does not keep the others from it.
     pub async fn reconcile_subscriptions(&self, time_max: Duration) -> Result<Reconciled, Error> {
         let (from, now_ms) = (Instant::now(), clock::now_ms());
-        self.store.forget_events(now_ms - EVENTS_KEPT_MS).await?;
         let mut run = Reconciled::default();
         let mut last: Option<DueCheck> = None;
         loop {

@@ -7,8 +7,8 @@ use crate::{
     Error, clock,
     cost::hashes::UsageEntry,
     ids::{CallId, CallerId},
-    limit::{LimitError, Policy},
-    store::{AssistantMessage, Settlement},
+    limit::{LimitError, Policy, Settled},
+    store::{AssistantMessage, LedgerRow, Settlement},
 };
 
 /// All that is needed to bring a call to its end, by this process or any other.
@@ -27,14 +27,28 @@ pub struct Closing {
     pub is_degraded: bool,
 }
 
+/// What became of a settlement in the ledger.
+#[derive(Debug)]
+pub enum Written {
+    /// It stands there now.
+    Now,
+    /// The row was settled before, perhaps with other figures: those count, for limiter and hashes as well.
+    Before(Box<LedgerRow>),
+    /// There is no row: a call whose row was never written was never made.
+    Nowhere,
+}
+
 impl Books {
-    /// Settles the ledger's row, and says whether there is one: a call whose row was never written was never made.
+    /// Settles the ledger's row.
     ///
     /// # Errors
     /// `store_unavailable`.
-    pub async fn write_down(&self, closing: &Closing) -> Result<bool, Error> {
-        let is_settled = self.store.settle_call(&closing.settlement, closing.answer.as_ref()).await?;
-        Ok(is_settled || self.store.ledger_row(&closing.settlement.call_id).await?.is_some())
+    pub async fn write_down(&self, closing: &Closing) -> Result<Written, Error> {
+        if self.store.settle_call(&closing.settlement, closing.answer.as_ref()).await? {
+            return Ok(Written::Now);
+        }
+        let row = self.store.ledger_row(&closing.settlement.call_id).await?;
+        Ok(row.map_or(Written::Nowhere, |row| Written::Before(Box::new(row))))
     }
 
     /// Turns the hold into the cost and adds the call to the hashes. Gives a time of the limiter's clock by which it
@@ -45,7 +59,10 @@ impl Books {
     pub async fn book(&self, closing: &Closing) -> Result<i64, Error> {
         let settlement = &closing.settlement;
         let call_id = CallId(settlement.call_id.clone());
-        let known_ms = self.settle(closing, &call_id).await.map_err(Error::internal)?;
+        let settled = self.settle(closing, &call_id).await.map_err(Error::internal)?;
+        for budget in &settled.overspent {
+            (self.tell)(settlement, budget);
+        }
         let entry = UsageEntry {
             call_id: &call_id,
             caller: &CallerId(settlement.owner.clone()),
@@ -56,11 +73,11 @@ impl Books {
             total_ms: u64::try_from(settlement.settled_ms.saturating_sub(closing.taken_ms)).unwrap_or(0),
         };
         self.hashes.record(&entry).await.map_err(Error::internal)?;
-        Ok(known_ms)
+        Ok(settled.at_ms)
     }
 
     /// A call that the limiter did not see takes its place in the windows now, unless nothing came of it.
-    async fn settle(&self, closing: &Closing, call_id: &CallId) -> Result<i64, LimitError> {
+    async fn settle(&self, closing: &Closing, call_id: &CallId) -> Result<Settled, LimitError> {
         let Closing { settlement, policies, taken_ms, is_degraded, .. } = closing;
         let cost_nanousd = settlement.cost_nanousd;
         let came_to_nothing = settlement.outcome == "failed" && cost_nanousd == 0;
@@ -77,7 +94,7 @@ impl Books {
     /// # Errors
     /// `store_unavailable`.
     pub async fn mark(&self, id: &str, known_ms: i64) -> Result<(), Error> {
-        Ok(self.store.mark_booked(id, clock::now_ms(), known_ms).await?)
+        Ok(self.store.mark_booked(id, clock::shared_now_ms(), known_ms).await?)
     }
 
     /// Lets a closed call wait until the ledger answers again.
@@ -99,9 +116,13 @@ impl Books {
         let mut drained = 0;
         for (id, entry) in outbox.waiting().await.map_err(Error::internal)? {
             let closing: Closing = serde_json::from_str(&entry).map_err(Error::internal)?;
-            if self.write_down(&closing).await? {
-                let known_ms = self.book(&closing).await?;
-                self.mark(&id, known_ms).await?;
+            match self.write_down(&closing).await? {
+                Written::Now => {
+                    let known_ms = self.book(&closing).await?;
+                    self.mark(&id, known_ms).await?;
+                }
+                Written::Before(row) => self.finish_row(*row).await?,
+                Written::Nowhere => {}
             }
             outbox.remove(&id).await.map_err(Error::internal)?;
             drained += 1;

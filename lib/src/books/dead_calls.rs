@@ -83,8 +83,11 @@ impl Books {
         }
     }
 
-    /// Brings a row of the ledger to its end, from wherever it stands.
-    async fn finish_row(&self, row: LedgerRow) -> Result<(), Error> {
+    /// Brings a row of the ledger to its end, from wherever it stands: limiter and hashes are told what it says.
+    ///
+    /// # Errors
+    /// `store_unavailable`, `internal`; doing it again is safe.
+    pub async fn finish_row(&self, row: LedgerRow) -> Result<(), Error> {
         let policies = policies(&row)?;
         let Some(cost_nanousd) = row.cost_nanousd else {
             let closing = closing(at_ceiling(&row), &row, policies);
@@ -130,7 +133,7 @@ fn at_ceiling(row: &LedgerRow) -> Settlement {
         upstream_request_id: None,
         is_client_gone: false,
         first_byte_ms: None,
-        settled_ms: clock::now_ms(),
+        settled_ms: clock::shared_now_ms(),
     }
 }
 

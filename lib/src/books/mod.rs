@@ -11,17 +11,19 @@ mod outbox;
 mod reckoning;
 
 pub(crate) use accounts::{callers_budgets, scope, shared_budgets};
-pub use closing::Closing;
+pub use closing::{Closing, Written};
 pub use dead_calls::Swept;
 pub use outbox::Outbox;
 pub use reckoning::{Difference, Reckoning};
+
+use std::sync::Arc;
 
 use crate::{
     Code, Error,
     config::budgets::Budgets,
     cost::hashes::UsageHashes,
-    limit::{LimitError, Limiter},
-    store::Store,
+    limit::{LimitError, Limiter, Overspent},
+    store::{Settlement, Store},
 };
 
 /// How long a hold keeps its money if nobody says what became of its call. Whoever asks after the call must be dead
@@ -43,7 +45,12 @@ pub struct Books {
     pub budgets: Budgets,
     /// Age at which a call that nobody has settled counts as dead, in milliseconds.
     pub dead_after_ms: u64,
+    /// Says loudly that a call has brought a budget above its limit.
+    pub tell: Tell,
 }
+
+/// Who is told of a call that has brought a budget above its limit.
+pub type Tell = Arc<dyn Fn(&Settlement, &Overspent) + Send + Sync>;
 
 /// How long holds live, where calls are dead after so long.
 pub(crate) fn hold_ttl_ms(dead_after_ms: u64) -> u64 {

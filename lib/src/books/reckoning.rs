@@ -12,7 +12,7 @@ use crate::{
     cost::hashes::{HashOf, UsageTotals},
     ids::CallerId,
     limit::{Figures, Policy},
-    store::LedgerSum,
+    store::{GONE, LedgerSum},
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -85,7 +85,11 @@ impl Books {
         let mut policies = accounts::deployment_budgets(&self.budgets, now_ms);
         for (subject, plan) in self.store.subjects(since_ms, until_ms).await? {
             let Some(plan) = PlanId::parse(&plan) else { continue };
-            let callers = accounts::callers_budgets(&self.budgets, plan, &subject, now_ms);
+            // What a deleted account spent was counted under its name, which nobody knows any more.
+            let callers = match subject.starts_with(GONE) {
+                true => Vec::new(),
+                false => accounts::callers_budgets(&self.budgets, plan, &subject, now_ms),
+            };
             for policy in callers.into_iter().chain(accounts::shared_budgets(&self.budgets, plan, now_ms)) {
                 if !policies.contains(&policy) {
                     policies.push(policy);
@@ -95,8 +99,29 @@ impl Books {
         Ok(policies)
     }
 
+    /// Compares a budget with its sum. Where they differ, they are read again until nothing is on its way between them,
+    /// and once more in any case: a call may have been settled between the two readings.
     async fn compare_budget(&self, policy: &Policy) -> Result<Vec<Difference>, Error> {
-        let Policy::Budget { name, subject, starts_at_ms, resets_at_ms, .. } = policy else { return Ok(Vec::new()) };
+        let (mut differences, _) = self.read_budget(policy).await?;
+        for attempt in 1..=ATTEMPTS {
+            if differences.is_empty() {
+                break;
+            }
+            tokio::time::sleep(WAIT * attempt).await;
+            let (found, is_still) = self.read_budget(policy).await?;
+            differences = found;
+            if is_still {
+                break;
+            }
+        }
+        Ok(differences)
+    }
+
+    /// Where a budget differs from its sum, and whether nothing was on its way between them.
+    async fn read_budget(&self, policy: &Policy) -> Result<(Vec<Difference>, bool), Error> {
+        let Policy::Budget { name, subject, starts_at_ms, resets_at_ms, .. } = policy else {
+            return Ok((Vec::new(), true));
+        };
         let scope = accounts::scope(policy).ok_or_else(|| Error::internal("a budget of nobody"))?;
         let figures = self.limiter.figures(std::slice::from_ref(policy)).await.map_err(unavailable)?;
         let ledger = self.store.read_budget(scope, *starts_at_ms, *resets_at_ms).await?;
@@ -104,7 +129,7 @@ impl Books {
             Some(Figures::Open { spent_nanousd, held_nanousd }) => (*spent_nanousd, *held_nanousd),
             Some(Figures::Untouched) => (0, 0),
             // It will be opened from the ledger before anybody spends out of it.
-            Some(Figures::Lost) | None => return Ok(Vec::new()),
+            Some(Figures::Lost) | None => return Ok((Vec::new(), true)),
         };
         // A hold may be smaller than its call's ceiling; larger than all of them together is a hold without a call.
         let ceilings = ledger.running.iter().map(|(_, ceiling, _)| *ceiling).sum();
@@ -121,7 +146,7 @@ impl Books {
         if held_nanousd > ceilings {
             differences.push(difference("held_nanousd", ceilings, held_nanousd));
         }
-        Ok(differences)
+        Ok((differences, ledger.settling.is_empty()))
     }
 
     /// Compares a hash with a sum. Where they differ, they are read again until nothing is on its way between them: the

@@ -46,8 +46,7 @@ pub struct Plan {
     pub default_max_tokens: u64,
     /// Most prompt tokens of a call.
     pub input_tokens_max: u64,
-    /// What becomes of a call whose client leaves.
-    pub hang_up: HangUp,
+    hang_up: HangUp,
     /// Output tokens that a call holds money for at first; more is taken while it runs. `None` holds for all of them.
     pub hold_output_tokens: Option<u64>,
     /// Most money of one caller.
@@ -66,6 +65,19 @@ pub struct Budget {
     pub day_nanousd: Option<i64>,
     /// A month.
     pub month_nanousd: Option<i64>,
+}
+
+impl Plan {
+    /// What becomes of a call whose client leaves.
+    pub fn hang_up(&self) -> HangUp {
+        #[cfg(debug_assertions)]
+        match crate::env::get(&crate::env::PURSER_HANG_UP).as_deref() {
+            Some("stop") => return HangUp::Stop,
+            Some("finish") => return HangUp::Finish,
+            _ => {}
+        }
+        self.hang_up
+    }
 }
 
 impl PlanId {

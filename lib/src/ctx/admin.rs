@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Ctx;
 use crate::{
-    Code, Error, books, env,
+    Code, Error, books, clock, env,
     http::{Request, headers::bearer},
     store::Statement,
 };
@@ -40,6 +40,7 @@ impl Ctx {
         let books = self.books().await?;
         let drained = books.drain_outbox().await?;
         let now_ms = books.limiter.now_ms().await.map_err(books::unavailable)?;
+        clock::learn_shared(now_ms);
         let swept = books.sweep_ledger(now_ms).await?;
         let found = books.reckon(now_ms.saturating_sub(RECKONED_MS), true).await?;
         if !found.differences.is_empty() {

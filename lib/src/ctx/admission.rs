@@ -161,7 +161,10 @@ impl Ctx {
     /// Puts right what keeps budgets from being read, and gives the store's time where that was it.
     pub(super) async fn clear(&self, obstacle: Obstacle, policies: &[Policy]) -> Result<Option<i64>, Error> {
         match obstacle {
-            Obstacle::OtherPeriod { now_ms } => Ok(Some(now_ms)),
+            Obstacle::OtherPeriod { now_ms } => {
+                learn_time(now_ms);
+                Ok(Some(now_ms))
+            }
             Obstacle::Lost { accounts, epoch_ms } => {
                 let books = self.books().await?;
                 for policy in accounts.into_iter().filter_map(|at| policies.get(at)) {

@@ -227,7 +227,7 @@ fn unmade(hold: &Hold, owner: &str, error_code: &str) -> Closing {
         upstream_request_id: None,
         is_client_gone: false,
         first_byte_ms: None,
-        settled_ms: clock::now_ms(),
+        settled_ms: clock::shared_now_ms(),
     };
     Closing {
         settlement,

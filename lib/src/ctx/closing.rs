@@ -12,8 +12,9 @@ use tokio::{sync::Mutex, time::timeout};
 use super::Ctx;
 use crate::{
     Error,
-    books::{Books, Closing},
+    books::{Books, Closing, Written},
     clock,
+    store::LedgerRow,
 };
 
 /// Attempts at each part before it is left to others.
@@ -34,21 +35,20 @@ impl Ctx {
             Ok(books) => books,
             Err(error) => return self.warn("books_failed", &error),
         };
-        let is_there = AtomicBool::new(true);
-        let write = || async { books.write_down(closing).await.map(|found| is_there.store(found, Ordering::Relaxed)) };
-        let is_written = self.insist("ledger_failed", write).await.is_some();
-        if !is_there.into_inner() {
-            return;
-        }
-        let known_ms = self.insist("booking_failed", || books.book(closing)).await;
-        let is_done = match known_ms {
-            Some(known_ms) if is_written => {
-                let mark = || books.mark(&closing.settlement.call_id, known_ms);
-                self.insist("mark_failed", mark).await.is_some()
+        let written = self.insist("ledger_failed", || books.write_down(closing)).await;
+        let is_done = match &written {
+            Some(Written::Nowhere) => return,
+            Some(Written::Before(row)) => {
+                self.insist("booking_failed", || books.finish_row(LedgerRow::clone(row))).await.is_some()
             }
-            _ => false,
+            Some(Written::Now) => self.book_and_mark(&books, closing).await,
+            None => {
+                // The limiter need not wait for the ledger.
+                let _ = self.insist("booking_failed", || books.book(closing)).await;
+                false
+            }
         };
-        if !is_written {
+        if written.is_none() {
             self.insist("outbox_failed", || books.put_aside(closing)).await;
         }
         if !is_done {
@@ -58,6 +58,12 @@ impl Ctx {
         }
         self.withdraw_waiting().await;
         self.tell_alarms();
+    }
+
+    /// Tells limiter and hashes, then notes that they know; whether that was done.
+    async fn book_and_mark(&self, books: &Books, closing: &Closing) -> bool {
+        let Some(known_ms) = self.insist("booking_failed", || books.book(closing)).await else { return false };
+        self.insist("mark_failed", || books.mark(&closing.settlement.call_id, known_ms)).await.is_some()
     }
 
     /// Tells the limiter of calls that are over and that it has not heard of, so that they hold no more than they cost:
@@ -77,7 +83,7 @@ impl Ctx {
             let withdrawn = self.withdraw_waiting().await;
             let books = self.books().await?;
             let drained = if LEFT_BEHIND.load(Ordering::Relaxed) { books.drain_outbox().await? } else { 0 };
-            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::now_ms()).await?)
+            Ok::<_, Error>(withdrawn + drained + books.book_settled_before(clock::shared_now_ms()).await?)
         };
         let has_found = match timeout(REFUSAL_WAITS, looked).await {
             Ok(Ok(found)) => found > 0,
@@ -94,7 +100,7 @@ impl Ctx {
 
     /// Brings in what this instance left behind, wherever it waits.
     async fn bring_in(&self, books: &Books) {
-        let now_ms = clock::now_ms();
+        let now_ms = clock::shared_now_ms();
         let done = async { Ok::<_, Error>((books.drain_outbox().await?, books.book_settled_before(now_ms).await?)) };
         if let Err(error) = done.await {
             LEFT_BEHIND.store(true, Ordering::Relaxed);

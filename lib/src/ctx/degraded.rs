@@ -3,7 +3,7 @@
 
 use std::sync::{
     OnceLock,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use super::{Ctx, admission::Hold, price::PricedCall, refusal::Refusal};
@@ -25,9 +25,6 @@ const ACCOUNTS_MAX: usize = 20_000;
 /// The limiter may be back at any moment, so nobody is told to wait much longer, in milliseconds.
 const RETRY_MAX_MS: u64 = 30_000;
 
-/// How far the limiter's clock is ahead of this machine's, as its last answer told.
-static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
-
 /// What this instance counts for itself.
 pub(super) fn here() -> &'static Limiter {
     static HERE: OnceLock<Limiter> = OnceLock::new();
@@ -36,12 +33,12 @@ pub(super) fn here() -> &'static Limiter {
 
 /// The time by the limiter's clock, as far as this instance knows.
 pub(super) fn limiter_now_ms() -> i64 {
-    clock::now_ms().saturating_add(AHEAD_MS.load(Ordering::Relaxed))
+    clock::shared_now_ms()
 }
 
 /// Learns the limiter's time.
 pub(super) fn learn_time(at_ms: i64) {
-    AHEAD_MS.store(at_ms.saturating_sub(clock::now_ms()), Ordering::Relaxed);
+    clock::learn_shared(at_ms);
 }
 
 /// Whether the error is the limiter's own, so that an instance may decide for itself.

@@ -1,7 +1,10 @@
 //! The process's handles: made on first use, kept for good, shared by all requests of an instance. They live in
 //! statics of the functions that make them, so a route that never calls one links nothing of it.
 
-use std::{future::Future, sync::OnceLock};
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Ctx, alert};
 use crate::{
@@ -148,6 +151,7 @@ pub fn books(config: &'static Config) -> Result<Books, ConfigError> {
         outbox: cache(config)?.cloned().map(Outbox::new),
         budgets: config.budgets.clone(),
         dead_after_ms: config.claude.dead_after_ms,
+        tell: Arc::new(move |call, budget| alert::tell_overspent(config, call, budget)),
     })
 }
 

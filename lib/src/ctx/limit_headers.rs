@@ -40,7 +40,7 @@ impl Ctx {
         let windows = standings.iter().filter(|standing| is_window(&standing.policy));
         let Some(tightest) = windows.min_by_key(|standing| standing.remaining) else { return };
         let reset_ms = i64::try_from(tightest.reset_ms.unwrap_or(0)).unwrap_or(i64::MAX);
-        let reset = clock::rfc3339_utc(clock::now_ms().saturating_add(reset_ms).saturating_add(999));
+        let reset = clock::rfc3339_utc(clock::shared_now_ms().saturating_add(reset_ms).saturating_add(999));
         self.add_text_header("anthropic-ratelimit-requests-limit", &tightest.limit.to_string());
         self.add_text_header("anthropic-ratelimit-requests-remaining", &tightest.remaining.to_string());
         self.add_text_header("anthropic-ratelimit-requests-reset", &reset);

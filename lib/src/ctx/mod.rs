@@ -5,6 +5,7 @@
 mod admin;
 mod alert;
 mod billing;
+mod cleanup;
 mod client_wire;
 mod closing;
 mod count_tokens;

@@ -11,11 +11,15 @@ use tokio::{
 use super::{price::CALL_MAX_MS, recording::Recording};
 use crate::{
     claude::{ClaudeError, UpstreamResponse},
+    config::plans::HangUp,
     http::StreamSender,
 };
 
 /// A silent stream gets a heartbeat so often, which is also when a client that has left is noticed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(10);
+/// The same where a call is to end with its client: the runtime reads nothing of a connection while an answer is on its
+/// way, so only a write that fails tells that nobody is there.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// A stream that is silent for so long is given up. Claude sends pings in between.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 /// A client that takes nothing for so long is treated as gone.
@@ -51,6 +55,13 @@ impl Client {
         }
     }
 
+    /// Resolves when nobody reads any more.
+    pub(super) async fn gone(&self) {
+        if let Some(sender) = &self.sender {
+            sender.closed().await;
+        }
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.sender.as_ref().is_none_or(StreamSender::is_closed)
     }
@@ -69,6 +80,7 @@ pub(super) enum Next {
 
 /// How long an answer may take, and how long it may be silent.
 pub(super) struct Pace {
+    every: Duration,
     until: Instant,
     heard: Instant,
     /// When the silence was last told of, or broken.
@@ -77,15 +89,14 @@ pub(super) struct Pace {
     alarm: Pin<Box<Sleep>>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        let now = Instant::now();
-        let alarm = Box::pin(sleep_until(now + HEARTBEAT_EVERY));
-        Self { until: now + Duration::from_millis(CALL_MAX_MS), heard: now, told: now, alarm }
-    }
-}
-
 impl Pace {
+    pub(super) fn of(hang_up: HangUp) -> Self {
+        let every = if hang_up == HangUp::Stop { PROBE_EVERY } else { HEARTBEAT_EVERY };
+        let now = Instant::now();
+        let alarm = Box::pin(sleep_until(now + every));
+        Self { every, until: now + Duration::from_millis(CALL_MAX_MS), heard: now, told: now, alarm }
+    }
+
     pub(super) async fn next(&mut self, upstream: &mut UpstreamResponse) -> Result<Next, ClaudeError> {
         loop {
             let come = poll_fn(|cx| match upstream.poll_next(cx) {
@@ -101,11 +112,11 @@ impl Pace {
             if now >= self.until || now.duration_since(self.heard) >= SILENCE_MAX {
                 return Err(ClaudeError::Timeout);
             }
-            let is_due = now.duration_since(self.told) >= HEARTBEAT_EVERY;
+            let is_due = now.duration_since(self.told) >= self.every;
             if is_due {
                 self.told = now;
             }
-            self.alarm.as_mut().reset(self.until.min(self.told + HEARTBEAT_EVERY));
+            self.alarm.as_mut().reset(self.until.min(self.told + self.every));
             if is_due {
                 return Ok(Next::Silence);
             }

@@ -73,12 +73,16 @@ impl Ctx {
         Ok(guard.map_or_else(|| store.clone(), |guard| store.guarded(guard)))
     }
 
-    /// Whether what the caller has shown still counts.
+    /// Whether what the caller has shown still counts. What the store knows it is asked about: the limiter may have
+    /// forgotten who signed out.
     ///
     /// # Errors
-    /// `session_revoked`, `limiter_unavailable`.
+    /// `session_revoked`, `store_unavailable`, `limiter_unavailable`.
     pub async fn check_credential(&self, caller: &Caller) -> Result<(), Error> {
-        self.plan_in_force(caller).await.map(drop)
+        match guard(caller, None) {
+            Some(_) => self.plan_in_store(caller).await.map(drop),
+            None => self.plan_in_force(caller).await.map(drop),
+        }
     }
 
     async fn plan_in_force(&self, caller: &Caller) -> Result<Option<PlanId>, Error> {

@@ -20,6 +20,13 @@ pub(super) fn is_callers_own(policy: &str) -> bool {
     !policy.starts_with("plan-") && !policy.starts_with("deployment-")
 }
 
+/// A caller's request windows.
+pub(super) fn windows(caller: &Caller) -> Vec<Policy> {
+    let mut policies = calls(caller);
+    policies.retain(|policy| matches!(policy, Policy::Window { .. }));
+    policies
+}
+
 fn calls(caller: &Caller) -> Vec<Policy> {
     let plan = caller.plan.plan();
     let window = |name: &str, subject: &str| Policy::Window {

@@ -2,11 +2,14 @@
 
 mod answer;
 
-use std::panic::AssertUnwindSafe;
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     ClientWire, Ctx,
@@ -25,6 +28,11 @@ use crate::{
     http::{Body, Response, stream},
     sabotage::Protection,
 };
+
+/// A call that ends with its client is closed when nothing comes for so long,
+const STOP_SILENCE: Duration = Duration::from_millis(50);
+/// and after so long whatever comes.
+const STOP_MAX: Duration = Duration::from_millis(250);
 
 struct Relay {
     ctx: Ctx,
@@ -111,11 +119,19 @@ impl Relay {
             client.leave();
         }
         client.send(self.opening()).await;
-        let (mut pace, elastic) = (Pace::default(), Elastic::of(&self.ctx, &self.call));
+        let (mut pace, elastic) = (Pace::of(self.hang_up), Elastic::of(&self.ctx, &self.call));
         loop {
-            match pace.next(&mut upstream).await {
+            let next = tokio::select! {
+                biased;
+                () = client.gone(), if self.may_stop() => {
+                    self.take_what_was_sent(&mut pace, &mut upstream).await;
+                    break;
+                }
+                next = pace.next(&mut upstream) => next,
+            };
+            match next {
                 Ok(Next::Chunk(bytes)) => {
-                    self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
+                    self.course.first_byte_ms.get_or_insert_with(clock::shared_now_ms);
                     let out = self.translate(bytes);
                     client.send(out).await;
                     if let Some(events) = self.brake(elastic.as_ref()).await {
@@ -124,18 +140,13 @@ impl Relay {
                         break;
                     }
                 }
-                Ok(Next::Silence) if matches!(self.wire, ClientWire::Ui(_)) => {
-                    client.send(Bytes::from_static(HEARTBEAT)).await;
-                }
+                Ok(Next::Silence) if self.may_beat() => client.send(Bytes::from_static(HEARTBEAT)).await,
                 Ok(Next::Silence) => {}
                 Ok(Next::End) => break,
                 Err(error) => {
                     self.course.error = Some(error);
                     break;
                 }
-            }
-            if client.is_gone() && self.hang_up == HangUp::Stop {
-                break;
             }
         }
         // Closed before anything is written down: Claude stops working for a client that has left.
@@ -146,11 +157,11 @@ impl Relay {
     }
 
     async fn pass_json(&mut self, mut upstream: UpstreamResponse, head: Head) {
-        let (mut pace, elastic) = (Pace::default(), Elastic::of(&self.ctx, &self.call));
+        let (mut pace, elastic) = (Pace::of(self.hang_up), Elastic::of(&self.ctx, &self.call));
         loop {
             match pace.next(&mut upstream).await {
                 Ok(Next::Chunk(bytes)) => {
-                    self.course.first_byte_ms.get_or_insert_with(clock::now_ms);
+                    self.course.first_byte_ms.get_or_insert_with(clock::shared_now_ms);
                     drop(self.translate(bytes));
                     if let Some(events) = self.brake(elastic.as_ref()).await {
                         drop(self.translate(events));
@@ -175,7 +186,7 @@ impl Relay {
 
     async fn pass_whole(&mut self, mut upstream: UpstreamResponse, head: Head) {
         let mut whole = Vec::new();
-        let mut pace = Pace::default();
+        let mut pace = Pace::of(self.hang_up);
         let read = loop {
             match pace.next(&mut upstream).await {
                 Ok(Next::Chunk(bytes)) => whole.extend_from_slice(&bytes),
@@ -184,7 +195,7 @@ impl Relay {
                 Err(error) => break Err(error),
             }
         };
-        self.course.first_byte_ms = Some(clock::now_ms());
+        self.course.first_byte_ms = Some(clock::shared_now_ms());
         let answer = match read {
             Ok(()) => {
                 let mut response = Response::new(Body::from(whole));
@@ -207,6 +218,31 @@ impl Relay {
         }
         self.ctx.note("braked", true);
         Some(self.observer.end_events().into())
+    }
+
+    /// Whether the client may be sent a comment, which no reader of events sees. Claude's own bytes are left alone, unless
+    /// the call is to end with its client.
+    fn may_beat(&self) -> bool {
+        match self.wire {
+            ClientWire::Ui(_) => true,
+            ClientWire::Bytes { .. } => self.may_stop() && self.observer.may_be_ended(),
+            ClientWire::Json => false,
+        }
+    }
+
+    /// Whether the call may end with its client: not before Claude has told what its prompt costs, which is at once.
+    fn may_stop(&self) -> bool {
+        self.hang_up == HangUp::Stop && self.observer.has_started()
+    }
+
+    /// Reads what Claude has sent already: it is on the bill, so it has to be in the count.
+    async fn take_what_was_sent(&mut self, pace: &mut Pace, upstream: &mut UpstreamResponse) {
+        let stopped = Instant::now();
+        while stopped.elapsed() < STOP_MAX
+            && let Ok(Ok(Next::Chunk(bytes))) = timeout(STOP_SILENCE, pace.next(upstream)).await
+        {
+            drop(self.translate(bytes));
+        }
     }
 
     /// Reads the bytes and gives what the client gets for them.

@@ -42,7 +42,7 @@ impl Ctx {
             return Ok(None);
         }
         let store = self.store_of(caller).await?;
-        let since_ms = clock::now_ms().saturating_sub(LOOK_BACK_MS);
+        let since_ms = clock::shared_now_ms().saturating_sub(LOOK_BACK_MS);
         let running = store.running_answer(caller.id.as_str(), conversation_id, since_ms);
         let Some(answer) = self.time("store", running).await?.filter(goes_on_alone) else { return Ok(None) };
         let recordings = self.recordings()?;
@@ -63,7 +63,7 @@ impl Ctx {
 }
 
 fn goes_on_alone(answer: &RunningAnswer) -> bool {
-    PlanId::parse(&answer.plan).is_some_and(|plan| plan.plan().hang_up == HangUp::Finish)
+    PlanId::parse(&answer.plan).is_some_and(|plan| plan.plan().hang_up() == HangUp::Finish)
 }
 
 fn unreadable(error: RecordingError) -> Error {

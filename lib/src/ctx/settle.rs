@@ -110,7 +110,7 @@ impl Ctx {
             upstream_request_id: course.upstream_request_id.clone(),
             is_client_gone: course.is_client_gone,
             first_byte_ms: course.first_byte_ms,
-            settled_ms: clock::now_ms(),
+            settled_ms: clock::shared_now_ms(),
         };
         self.note_settlement(&settlement);
         let closing = Closing {

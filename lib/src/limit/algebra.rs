@@ -3,7 +3,7 @@
 
 use super::{
     Ask, Figures, Obstacle, Opening, Overdue, Policy,
-    decision::{Standing, Verdict},
+    decision::{Overspent, Standing, Verdict},
 };
 use crate::ids::CallId;
 
@@ -136,6 +136,11 @@ impl Account {
         self.is_open = true;
         self.spent = self.spent.saturating_add(cost);
         cost
+    }
+
+    /// The budget, where what was added has brought it above its limit.
+    pub(super) fn overspent(&self, policy: &Policy, adds: i64) -> Option<Overspent> {
+        Overspent::check(policy, self.spent).filter(|_| adds > 0)
     }
 
     /// What the account says.

@@ -41,6 +41,35 @@ pub enum Decision {
     Revoked,
 }
 
+/// A call that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// By the store's clock: whatever is admitted later is admitted in full knowledge of the call.
+    pub at_ms: i64,
+    /// Budgets that the call has brought above their limit.
+    pub overspent: Vec<Overspent>,
+}
+
+/// A budget that cost more than it may. The truth counts all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overspent {
+    /// Its name: `user-day`.
+    pub budget: String,
+    /// Its limit, as it was when the call was admitted.
+    pub limit_nanousd: i64,
+    /// What its settled calls cost.
+    pub spent_nanousd: i64,
+}
+
+impl Overspent {
+    /// The budget, where that is more than its limit.
+    pub(super) fn check(policy: &Policy, spent_nanousd: i64) -> Option<Self> {
+        let Policy::Budget { name, limit_nanousd, .. } = policy else { return None };
+        let budget = Self { budget: name.clone(), limit_nanousd: *limit_nanousd, spent_nanousd };
+        (spent_nanousd > *limit_nanousd).then_some(budget)
+    }
+}
+
 /// A hold that has outlived its call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overdue {

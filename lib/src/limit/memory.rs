@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, Opening, Overdue, Policy, Reading,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, Opening, Overdue, Policy, Reading, Settled,
     algebra::{self, Account, Call, End},
     decision::Verdict,
     identity::Note,
@@ -140,12 +140,13 @@ impl MemoryLimiter {
         Ok(())
     }
 
-    pub(super) fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+    pub(super) fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<Settled, LimitError> {
+        let mut settled = Settled { at_ms: self.clock.now_ms(), overspent: Vec::new() };
         let (call_id, cost) = (end.call_id, end.cost_nanousd);
-        let (now, mut state) = (self.clock.now_ms(), self.lock());
+        let (now, mut state) = (settled.at_ms, self.lock());
         let epoch_ms = *state.epoch_ms.get_or_insert(now);
         if let Some(Call::Settled(_)) = state.calls.get(call_id.as_str()) {
-            return Ok(now);
+            return Ok(settled);
         }
         self.make_room(&mut state, policies, now)?;
         state.remember(call_id, Call::Settled(cost), self.max_accounts);
@@ -156,12 +157,13 @@ impl MemoryLimiter {
                 Policy::Window { .. } => drop(account.take_late(policy, end, now)),
                 Policy::InFlight { .. } => account.give_back(call_id.as_str()),
                 Policy::Budget { .. } => {
-                    account.settle(policy, call_id.as_str(), cost, epoch_ms);
+                    let adds = account.settle(policy, call_id.as_str(), cost, epoch_ms);
+                    settled.overspent.extend(account.overspent(policy, adds));
                 }
             }
             state.keep(policy, account);
         }
-        Ok(now)
+        Ok(settled)
     }
 
     pub(super) fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {

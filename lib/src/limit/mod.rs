@@ -29,7 +29,7 @@ use self::algebra::End;
 #[cfg(sqlite)]
 pub use self::sqlite::SqliteLimiter;
 pub use self::{
-    decision::{Decision, Extension, Obstacle, Overdue, Reading, Standing},
+    decision::{Decision, Extension, Obstacle, Overdue, Overspent, Reading, Settled, Standing},
     error::LimitError,
     identity::Identity,
     memory::MemoryLimiter,
@@ -56,7 +56,7 @@ pub enum Clock {
 impl Clock {
     fn fixed_ms(&self) -> Option<i64> {
         match self {
-            Self::Store => None,
+            Self::Store => crate::clock::moved_store_ms(),
             Self::Fixed(time_ms) => Some(time_ms.load(Ordering::SeqCst)),
         }
     }
@@ -167,17 +167,21 @@ impl Limiter {
     }
 
     /// Turns the call's hold into what it cost and frees its slot; request windows keep their entry. Settling twice
-    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit. Gives the store's
-    /// time: whatever is admitted later is admitted in full knowledge of this call.
+    /// changes nothing. Where the hold has expired the cost counts all the same, even above a limit.
     ///
     /// # Errors
     /// Any [`LimitError`]; settling again is safe.
-    pub async fn settle(&self, call_id: &CallId, policies: &[Policy], actual_nanousd: i64) -> Result<i64, LimitError> {
+    pub async fn settle(
+        &self,
+        call_id: &CallId,
+        policies: &[Policy],
+        actual_nanousd: i64,
+    ) -> Result<Settled, LimitError> {
         self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: None }, policies).await
     }
 
     /// Settles a call that was admitted elsewhere while this limiter was away: its request windows get their entry as
-    /// well, at the time at which it was made (milliseconds since 1970), unless they have it. Gives the store's time.
+    /// well, at the time at which it was made (milliseconds since 1970), unless they have it.
     ///
     /// # Errors
     /// Any [`LimitError`]; settling again is safe.
@@ -187,12 +191,12 @@ impl Limiter {
         policies: &[Policy],
         actual_nanousd: i64,
         made_ms: i64,
-    ) -> Result<i64, LimitError> {
+    ) -> Result<Settled, LimitError> {
         policy::check_money(made_ms)?;
         self.end(&End { call_id, cost_nanousd: actual_nanousd, made_ms: Some(made_ms) }, policies).await
     }
 
-    async fn end(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+    async fn end(&self, end: &End<'_>, policies: &[Policy]) -> Result<Settled, LimitError> {
         policy::check_money(end.cost_nanousd)?;
         policy::check_policies(policies)?;
         match self {

@@ -1,8 +1,8 @@
 //! The limiter in Redis: one script, one round trip per operation. Both kinds of Redis run the same text.
 
 use super::{
-    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Policy,
-    Reading, Standing,
+    Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Obstacle, Opening, Overdue, Overspent,
+    Policy, Reading, Settled, Standing,
     algebra::End,
     decision::Verdict,
     identity::{Claim, Note, Refusal},
@@ -60,6 +60,9 @@ impl RedisLimiter {
             let verdict = if part[2] == -2 { Verdict::Fits } else { Verdict::Violated { wait_ms: wait(part[2]) } };
             (Standing::new(policy, part[0], wait(part[1])), verdict)
         });
+        if matches!(self.clock, Clock::Store) {
+            crate::clock::learn_shared(numbers[1]);
+        }
         let overdue = overdue.iter().map(overdue_hold).collect::<Result<_, _>>()?;
         Ok(Decision::from_verdicts(parts.collect(), numbers[1], numbers[2], overdue))
     }
@@ -106,11 +109,18 @@ impl RedisLimiter {
         Ok(())
     }
 
-    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<Settled, LimitError> {
         let made = end.made_ms.map_or_else(|| Arg::from(""), Arg::from);
         let (call_id, cost) = (Arg::from(end.call_id.as_str()), Arg::from(end.cost_nanousd));
         let args = with([self.clock_arg(), call_id, cost, Arg::from(MARKER_MS), made], policies);
-        Ok(self.cache.eval(&SETTLE, &self.keys(Some(end.call_id), policies), &args).await?.int()?)
+        let reply = self.cache.eval(&SETTLE, &self.keys(Some(end.call_id), policies), &args).await?;
+        let numbers = numbers(reply.list()?, reply.list()?.len())?;
+        let (at_ms, spent) = numbers.split_first().ok_or_else(|| CacheError::Protocol("an empty answer".to_owned()))?;
+        let overspent = spent.chunks_exact(2).filter_map(|pair| {
+            let policy = policies.get(usize::try_from(pair[0]).ok()?)?;
+            Overspent::check(policy, pair[1])
+        });
+        Ok(Settled { at_ms: *at_ms, overspent: overspent.collect() })
     }
 
     pub(super) async fn release(&self, call_id: &CallId, policies: &[Policy]) -> Result<(), LimitError> {

@@ -14,7 +14,7 @@ pub(super) static PEEK: Script = Script {
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "2e47eeeccbabc725e788bf39cc21fcba30a2305b",
+    sha1: "1d714092a76162cd5d711fe8baf4471d5f151ba5",
 };
 
 pub(super) static RELEASE: Script = Script {

@@ -182,13 +182,15 @@ impl Store {
             .collect()
     }
 
-    /// Forgets events that were taken before a time: Stripe has stopped repeating them.
+    /// Forgets events that were taken before a time, some of them: gives how many those were. Stripe has stopped
+    /// repeating them.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_events(&self, before_ms: i64) -> Result<(), StoreError> {
-        let sql = "delete from billing_events where taken_ms < $1";
-        self.rows(Statement::new(sql, [before_ms.into()])).await.map(drop)
+    /// [`StoreError`]; forgetting again is safe.
+    pub async fn forget_events(&self, before_ms: i64, most: i64) -> Result<u64, StoreError> {
+        let sql = "delete from billing_events where id in (select id from billing_events \
+                   where taken_ms < $1 order by taken_ms limit $2) returning id";
+        Ok(self.rows(Statement::new(sql, [before_ms.into(), most.into()])).await?.len() as u64)
     }
 }
 

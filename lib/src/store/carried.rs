@@ -1,6 +1,6 @@
 //! What a browser did before it signed up, carried over to the account.
 
-use super::Statement;
+use super::{Statement, Store, StoreError};
 
 /// `$1` is the account's caller id, `$2` the anonymous one, `$3` the account, which must be there, `$4` when it was
 /// made. A conversation whose answer is still coming stays where it is until the next sign-in.
@@ -26,4 +26,22 @@ const CARRY: [&str; 4] = [
 pub(super) fn over(user_id: &str, from: &str, before_ms: i64) -> [Statement; 4] {
     let to = format!("user:{user_id}");
     CARRY.map(|sql| Statement::new(sql, [to.as_str().into(), from.into(), user_id.into(), before_ms.into()]))
+}
+
+impl Store {
+    /// The settled calls of an owner that were made from `since_ms` to before `until_ms`: their ids, and when.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn calls_made_between(
+        &self,
+        owner: &str,
+        since_ms: i64,
+        until_ms: i64,
+    ) -> Result<Vec<(String, i64)>, StoreError> {
+        let sql = "select id, created_ms from calls where owner = $1 and state = 'settled' \
+                   and created_ms >= $2 and created_ms < $3";
+        let rows = self.rows(Statement::new(sql, [owner.into(), since_ms.into(), until_ms.into()])).await?;
+        rows.iter().map(|row| Ok((row.text(0)?, row.int(1)?))).collect()
+    }
 }

@@ -32,13 +32,44 @@ pub enum Shown {
     },
 }
 
+/// The plan of a user `u` at a time: one that is paid for until a certain moment, such as the end of a grace, is over
+/// then, whether or not somebody has noticed.
+macro_rules! plan_in_force {
+    ($now:literal) => {
+        concat!(
+            "case when exists (select 1 from billing_accounts b where b.user_id = u.id and b.ends_ms <= ",
+            $now,
+            ") then 'free' else u.plan end"
+        )
+    };
+}
+pub(super) use plan_in_force;
+
 /// The insert is refused where the condition fails, which undoes the whole transaction.
-const SESSION: &str = "insert into credential_checks (passes) select 0 where not exists (select 1 from sessions s \
-    join users u on u.id = s.user_id where s.id = $1 and u.id = $2 and s.ended_ms is null and s.expires_ms > $4 \
-    and ($3 = '' or u.plan = $3))";
-const KEY: &str = "insert into credential_checks (passes) select 0 where not exists (select 1 from api_keys k \
-    join users u on u.id = k.user_id where k.id = $1 and u.id = $2 and k.secret_hash = $4 \
-    and ($3 = '' or u.plan = $3))";
+const SESSION: &str = concat!(
+    "insert into credential_checks (passes) select 0 where not exists (select 1 from sessions s ",
+    "join users u on u.id = s.user_id where s.id = $1 and u.id = $2 and s.ended_ms is null and s.expires_ms > $4 ",
+    "and ($3 = '' or $3 = ",
+    plan_in_force!("$4"),
+    "))"
+);
+const KEY: &str = concat!(
+    "insert into credential_checks (passes) select 0 where not exists (select 1 from api_keys k ",
+    "join users u on u.id = k.user_id where k.id = $1 and u.id = $2 and k.secret_hash = $5 and ($3 = '' or $3 = ",
+    plan_in_force!("$4"),
+    "))"
+);
+const OF_SESSION: &str = concat!(
+    "select ",
+    plan_in_force!("$3"),
+    " from sessions s join users u on u.id = s.user_id ",
+    "where s.id = $1 and u.id = $2 and s.ended_ms is null and s.expires_ms > $3"
+);
+const OF_KEY: &str = concat!(
+    "select ",
+    plan_in_force!("$3"),
+    " from api_keys k join users u on u.id = k.user_id where k.id = $1 and u.id = $2 and k.secret_hash = $4"
+);
 const USED: &str = "update api_keys set used_ms = $2 where id = $1 and (used_ms is null or used_ms < $3)";
 
 impl Store {
@@ -54,18 +85,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn plan_of(&self, guard: &Guard) -> Result<Option<String>, StoreError> {
-        let (id, user) = (guard.id.as_str().into(), guard.user_id.as_str().into());
+        let (id, user, now_ms) = (guard.id.as_str().into(), guard.user_id.as_str().into(), guard.now_ms.into());
         let statement = match &guard.shown {
-            Shown::Session => Statement::new(
-                "select u.plan from sessions s join users u on u.id = s.user_id \
-                 where s.id = $1 and u.id = $2 and s.ended_ms is null and s.expires_ms > $3",
-                [id, user, guard.now_ms.into()],
-            ),
-            Shown::Key { secret_hash } => Statement::new(
-                "select u.plan from api_keys k join users u on u.id = k.user_id \
-                 where k.id = $1 and u.id = $2 and k.secret_hash = $3",
-                [id, user, secret_hash.as_str().into()],
-            ),
+            Shown::Session => Statement::new(OF_SESSION, [id, user, now_ms]),
+            Shown::Key { secret_hash } => Statement::new(OF_KEY, [id, user, now_ms, secret_hash.as_str().into()]),
         };
         self.rows(statement).await?.first().map(|row| row.text(0)).transpose()
     }
@@ -90,7 +113,7 @@ impl Guard {
         match &self.shown {
             Shown::Session => vec![Statement::new(SESSION, [id, user, plan, self.now_ms.into()])],
             Shown::Key { secret_hash } => vec![
-                Statement::new(KEY, [id, user, plan, secret_hash.as_str().into()]),
+                Statement::new(KEY, [id, user, plan, self.now_ms.into(), secret_hash.as_str().into()]),
                 Statement::new(
                     USED,
                     [self.id.as_str().into(), self.now_ms.into(), (self.now_ms - USED_STEP_MS).into()],

@@ -97,6 +97,7 @@ impl Store {
     /// [`StoreError`]; noting it again is safe.
     pub async fn mark_booked(&self, id: &str, at_ms: i64, known_ms: i64) -> Result<(), StoreError> {
         const SQL: &str = "update calls set booked_ms = $2, \
+            hold = case when owner like 'gone:%' then '[]' else hold end, \
             degraded_until_ms = case when degraded_until_ms > 0 then $3 else degraded_until_ms end \
             where id = $1 and state = 'settled' and booked_ms is null";
         self.rows(Statement::new(SQL, [id.into(), at_ms.into(), known_ms.into()])).await.map(drop)

@@ -44,14 +44,16 @@ impl Store {
         rows.iter().map(|row| Ok((row.int(0)?, sum(row)?))).collect()
     }
 
-    /// All settled calls of everybody who made one from `since_ms` to before `until_ms`, by owner.
+    /// All settled calls of everybody who made one from `since_ms` to before `until_ms`, by owner; but for deleted
+    /// accounts, of which nothing is kept but these rows.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn sums_by_owner(&self, since_ms: i64, until_ms: i64) -> Result<Vec<(String, LedgerSum)>, StoreError> {
         const SQL: &str = sums!(
             "owner",
-            "owner in (select owner from calls where created_ms >= $1 and created_ms < $2) group by owner order by owner"
+            "owner in (select owner from calls where created_ms >= $1 and created_ms < $2) \
+             and owner not like 'gone:%' group by owner order by owner"
         );
         let rows = self.rows(Statement::new(SQL, [since_ms.into(), until_ms.into()])).await?;
         rows.iter().map(|row| Ok((row.text(0)?, sum(row)?))).collect()

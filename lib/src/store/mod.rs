@@ -48,7 +48,7 @@ pub use running_answers::RunningAnswer;
 pub use sessions::{NewSession, Rotated, Rotation, Session, Which};
 pub use settlement::{AssistantMessage, Settlement};
 pub use usage_sums::{DayUsage, UsageSum};
-pub use users::{NewUser, Profile, User, UserChange};
+pub use users::{GONE, NewUser, Profile, User, UserChange};
 pub use value::{Row, Statement, Value};
 
 /// Conversations, messages and the ledger. Cheap to clone; opens nothing before its first use.

@@ -73,20 +73,18 @@ impl PostgresStore {
     }
 
     pub(super) async fn rows(&self, statement: &Statement) -> Result<Vec<Row>, StoreError> {
-        let mut attempt = self.try_rows(statement).await;
-        if matches!(&attempt, Err(error) if error.is_closed) {
-            attempt = self.try_rows(statement).await;
-        }
+        let attempt = self.try_rows(statement).await;
+        let attempt = if self.was_cut_off(&attempt) { self.try_rows(statement).await } else { attempt };
+        self.was_cut_off(&attempt);
         attempt.map_err(|error| error.told)
     }
 
     pub(super) async fn atomic(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
-        let mut attempt = self.try_atomic(statements).await;
+        let attempt = self.try_atomic(statements).await;
         // A connection that died while the instance was frozen. Every write of ours is keyed by an id made before
         // it, so a second attempt cannot write twice: at worst it finds its key taken.
-        if matches!(&attempt, Err(error) if error.is_closed) {
-            attempt = self.try_atomic(statements).await;
-        }
+        let attempt = if self.was_cut_off(&attempt) { self.try_atomic(statements).await } else { attempt };
+        self.was_cut_off(&attempt);
         attempt.map_err(|error| error.told)
     }
 
@@ -99,6 +97,16 @@ impl PostgresStore {
             let _ = connection.batch_execute("rollback").await;
         }
         done.map_err(|error| Attempt::failed(&error).told)
+    }
+
+    /// Whether an attempt failed because its connection was ended. The idle ones were as well, then, as where the server
+    /// was restarted: they are let go, or the next attempt would come upon another of them.
+    fn was_cut_off<T>(&self, attempt: &Result<T, Attempt>) -> bool {
+        let is_closed = matches!(attempt, Err(error) if error.is_closed);
+        if let Some(pool) = self.pool.get().filter(|_| is_closed) {
+            pool.retain(|_, _| false);
+        }
+        is_closed
     }
 
     async fn try_rows(&self, statement: &Statement) -> Result<Vec<Row>, Attempt> {

@@ -1,6 +1,6 @@
 //! Sessions: opened by a password, kept alive by refresh tokens of which only hashes are stored.
 
-use super::{Row, Statement, Store, StoreError, carried};
+use super::{Row, Statement, Store, StoreError, carried, guard::plan_in_force};
 
 /// A session to be opened.
 pub struct NewSession<'a> {
@@ -93,15 +93,18 @@ const OPEN: &str = "insert into sessions (id, user_id, token_hash, agent, create
 
 /// One statement, so that the row's lock puts simultaneous refreshes in order: the first moves on, the others find
 /// its successor. `$2` is the token shown, `$3` its successor.
-const ROTATE: &str = "update sessions set \
-    previous_hash = case when token_hash = $2 then token_hash else previous_hash end, \
-    rotated_ms = case when token_hash = $2 then $4 else rotated_ms end, \
-    expires_ms = case when token_hash = $2 then $5 else expires_ms end, \
-    ended_ms = case when token_hash = $2 or (previous_hash = $2 and rotated_ms > $6) then null else $4 end, \
-    token_hash = case when token_hash = $2 then $3 else token_hash end \
-    where id = $1 and ended_ms is null and expires_ms > $4 \
-    returning token_hash, ended_ms, user_id, (select email from users where users.id = user_id), \
-    (select plan from users where users.id = user_id)";
+const ROTATE: &str = concat!(
+    "update sessions set ",
+    "previous_hash = case when token_hash = $2 then token_hash else previous_hash end, ",
+    "rotated_ms = case when token_hash = $2 then $4 else rotated_ms end, ",
+    "expires_ms = case when token_hash = $2 then $5 else expires_ms end, ",
+    "ended_ms = case when token_hash = $2 or (previous_hash = $2 and rotated_ms > $6) then null else $4 end, ",
+    "token_hash = case when token_hash = $2 then $3 else token_hash end ",
+    "where id = $1 and ended_ms is null and expires_ms > $4 ",
+    "returning token_hash, ended_ms, user_id, (select email from users where users.id = user_id), (select ",
+    plan_in_force!("$4"),
+    " from users u where u.id = user_id)"
+);
 
 /// `$1` is the account, `$2` now.
 pub(super) const LIST: &str = "select id, agent, created_ms, rotated_ms, expires_ms from sessions \
@@ -181,6 +184,16 @@ impl Store {
             Which::All => Statement::new("delete from sessions where user_id = $1 returning id", [user_id.into()]),
         };
         self.rows(statement).await?.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// Deletes sessions that are over, some of them: gives how many those were.
+    ///
+    /// # Errors
+    /// [`StoreError`]; deleting again is safe.
+    pub async fn forget_sessions(&self, now_ms: i64, most: i64) -> Result<u64, StoreError> {
+        let sql = "delete from sessions where id in (select id from sessions \
+                   where expires_ms <= $1 or ended_ms is not null limit $2) returning id";
+        Ok(self.rows(Statement::new(sql, [now_ms.into(), most.into()])).await?.len() as u64)
     }
 
     /// The account whose session a refresh token belongs to, as long as the token or its successor counts.

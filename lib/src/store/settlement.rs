@@ -58,12 +58,13 @@ const APPEND_ANSWER: &str = "insert into messages (id, owner, conversation_id, p
     and exists (select 1 from calls where id = $5 and owner = $1 and state = 'reserved') \
     on conflict (id) do nothing";
 
+/// An account that is deleted while its call runs leaves the call to nobody.
 const SETTLE: &str = "update calls set state = 'settled', outcome = $3, source = $4, model = coalesce($5, model), \
     input_tokens = $6, cache_write_5m_tokens = $7, cache_write_1h_tokens = $8, cache_read_tokens = $9, \
     output_tokens = $10, web_search_requests = $11, web_fetch_requests = $12, speed = $13, inference_geo = $14, \
     service_tier = $15, cost_nanousd = $16, stop_reason = $17, error_code = $18, upstream_request_id = $19, \
     is_client_gone = $20, first_byte_ms = $21, settled_ms = $22 \
-    where id = $1 and owner = $2 and state = 'reserved' returning id";
+    where id = $1 and (owner = $2 or owner like 'gone:%') and state = 'reserved' returning id";
 
 impl Store {
     /// Settles a call once and for ever, and keeps its answer. `false` where it was settled before: nothing changes

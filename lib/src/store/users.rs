@@ -1,6 +1,7 @@
 //! Accounts.
 
-use super::{Row, Session, Statement, Store, StoreError, StoredKey, api_keys, carried, sessions};
+use super::{Row, Session, Statement, Store, StoreError, StoredKey, api_keys, carried, guard::plan_in_force, sessions};
+use crate::clock;
 
 /// An account.
 #[derive(Clone)]
@@ -13,8 +14,6 @@ pub struct User {
     pub password: String,
     /// The plan in force.
     pub plan: String,
-    /// Stripe's customer, if it has ever bought something.
-    pub stripe_customer_id: Option<String>,
     /// When it was made.
     pub created_ms: i64,
     /// The anonymous caller that the browser was when it signed up.
@@ -59,12 +58,21 @@ pub struct UserChange<'a> {
     pub now_ms: i64,
 }
 
+/// How the owners begin that deleted accounts leave their calls to. They lead to nobody.
+pub const GONE: &str = "gone:";
+
 const INSERT: &str = "insert into users (id, email, password, plan, created_ms, updated_ms, carried_from) \
     values ($1, $2, $3, 'free', $4, $4, $5) on conflict (email) do nothing";
-const COLUMNS_BY_EMAIL: &str =
-    "select id, email, password, plan, stripe_customer_id, created_ms, carried_from from users where email = $1";
-const COLUMNS_BY_ID: &str =
-    "select id, email, password, plan, stripe_customer_id, created_ms, carried_from from users where id = $1";
+const BY_EMAIL: &str = concat!(
+    "select u.id, u.email, u.password, ",
+    plan_in_force!("$2"),
+    ", u.created_ms, u.carried_from from users u where u.email = $1"
+);
+const BY_ID: &str = concat!(
+    "select u.id, u.email, u.password, ",
+    plan_in_force!("$2"),
+    ", u.created_ms, u.carried_from from users u where u.id = $1"
+);
 
 impl Store {
     /// Makes an account, unless its address is taken: then nothing changes, and nothing tells. One round trip.
@@ -84,7 +92,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
-        self.rows(Statement::new(COLUMNS_BY_EMAIL, [email.into()])).await?.first().map(user).transpose()
+        self.rows(Statement::new(BY_EMAIL, [email.into(), clock::now_ms().into()])).await?.first().map(user).transpose()
     }
 
     /// An account.
@@ -92,7 +100,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
-        self.rows(Statement::new(COLUMNS_BY_ID, [id.into()])).await?.first().map(user).transpose()
+        self.rows(Statement::new(BY_ID, [id.into(), clock::now_ms().into()])).await?.first().map(user).transpose()
     }
 
     /// An account with its sessions and keys: one round trip.
@@ -101,7 +109,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn profile(&self, id: &str, now_ms: i64) -> Result<Option<Profile>, StoreError> {
         let statements = vec![
-            Statement::new(COLUMNS_BY_ID, [id.into()]),
+            Statement::new(BY_ID, [id.into(), now_ms.into()]),
             Statement::new(sessions::LIST, [id.into(), now_ms.into()]),
             Statement::new(api_keys::LIST, [id.into()]),
         ];
@@ -149,7 +157,8 @@ impl Store {
     }
 
     /// Deletes an account and all that is personal: sessions, keys, conversations. What its calls cost stays in the
-    /// ledger under `anonymous_owner`. `false` where the password is another one by now.
+    /// ledger under `anonymous_owner`, also that of calls which are running: what they hold says whose they were until
+    /// they are settled and booked. `false` where the password is another one by now.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is deleted then.
@@ -158,8 +167,9 @@ impl Store {
         let rows = self
             .atomic(vec![
                 Statement::new(
-                    "update calls set owner = $4, subject = $4, conversation_id = null, hold = '[]' where owner = $3 \
-                     and state = 'settled' and exists (select 1 from users where id = $1 and password = $2)",
+                    "update calls set owner = $4, subject = $4, conversation_id = null, \
+                     hold = case when booked_ms is null then hold else '[]' end where owner = $3 \
+                     and exists (select 1 from users where id = $1 and password = $2)",
                     [id.into(), password.into(), owner.as_str().into(), anonymous_owner.into()],
                 ),
                 Statement::new(
@@ -183,8 +193,7 @@ fn user(row: &Row) -> Result<User, StoreError> {
         email: row.text(1)?,
         password: row.text(2)?,
         plan: row.text(3)?,
-        stripe_customer_id: row.text_opt(4)?,
-        created_ms: row.int(5)?,
-        carried_from: row.text_opt(6)?,
+        created_ms: row.int(4)?,
+        carried_from: row.text_opt(5)?,
     })
 }

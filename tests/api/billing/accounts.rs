@@ -1,4 +1,5 @@
 use futures_util::future::join_all;
+use purser::{clock, store::Statement};
 use purser_tests::{
     account::{PASSWORD, Person},
     deployment::Deployment,
@@ -56,6 +57,41 @@ async fn from_sign_up_to_subscription_to_farewell() {
         for event in events {
             assert_eq!(shop.deliver(&event).await.json()["outcome"], "foreign", "{}", event.kind);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_whose_end_has_come_is_over_before_anybody_reads_stripe_again() {
+    for cache in STORES {
+        let shop = Shop::open(cache).await;
+        let deployment = &shop.deployment;
+        let person = deployment.person("ann").await;
+        let key = deployment.api_key(&person).await;
+        let user = User { id: person.id.clone(), token: person.access.clone() };
+        let session = session_of(&shop.checkout(&user).await);
+        shop.stripe.world().pay(&session);
+        shop.deliver_all().await;
+        let fresh = Person::of(&deployment.refresh(&person.refresh).await.json());
+        let opus = || json!({ "message": "Hi", "model": "claude-opus-5-5" });
+        for token in [&person.access, &fresh.access, &key] {
+            assert_eq!(deployment.chat(token, opus()).await.status, 200, "{cache:?}");
+        }
+        // As if the grace of a subscription in arrears had run out a moment ago.
+        let end = |ms: i64| {
+            let sql = "update billing_accounts set ends_ms = $2 where user_id = $1";
+            deployment.store.rows(Statement::new(sql, [person.id.as_str().into(), ms.into()]))
+        };
+        end(clock::now_ms() + 600_000).await.unwrap();
+        assert_eq!(deployment.chat(&fresh.access, opus()).await.status, 200, "{cache:?}: not yet");
+        end(clock::now_ms() - 1).await.unwrap();
+        for token in [&fresh.access, &key, &person.access] {
+            deployment.chat(token, opus()).await.assert_problem(403, "model_not_allowed");
+        }
+        let next = deployment.refresh(&fresh.refresh).await.json();
+        assert_eq!(next["user"]["plan"], "free", "{cache:?}");
+        let account = deployment.call("GET", "/api/auth/account").bearer(&person.access).send().await.json();
+        assert_eq!(account["plan"], "free", "{cache:?}");
+        assert_eq!(shop.plan_in_force(&user).await, "free", "{cache:?}");
     }
 }
 

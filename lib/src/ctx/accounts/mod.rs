@@ -2,6 +2,7 @@
 //! `api/auth`.
 
 mod attempts;
+mod carried;
 mod cookies;
 mod export;
 mod keys;

@@ -11,7 +11,7 @@ use crate::{
     ctx::plan_in_force::revoked,
     http::Request,
     ids,
-    store::{Constraint, Profile, Session, StoreError, StoredKey, User, UserChange},
+    store::{Constraint, GONE, Profile, Session, StoreError, StoredKey, User, UserChange},
 };
 
 impl Ctx {
@@ -88,7 +88,7 @@ impl Ctx {
         let user = self.confirmed(request, caller, body.password).await?;
         self.end_billing(&user.id).await?;
         let store = self.store_of(caller).await?;
-        let nobody = format!("gone:{}", ids::new_id());
+        let nobody = format!("{GONE}{}", ids::new_id());
         if !self.time("store", store.delete_user(&user.id, &user.password, &nobody)).await? {
             return Err(revoked());
         }

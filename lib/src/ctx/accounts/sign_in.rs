@@ -55,6 +55,7 @@ impl Ctx {
         if !self.time("store", store.open_session(&session)).await? {
             return Err(wrong());
         }
+        self.count_carried_calls(&user).await;
         if body.cookie {
             self.set_device_cookie(request, &body.email);
         }

@@ -18,6 +18,7 @@ use self::rows::{
 };
 use super::{
     Ask, Clock, Decision, Extension, Figures, Identity, LimitError, MARKER_MS, Opening, Overdue, Policy, Reading,
+    Settled,
     algebra::{self, Account, Call, End},
     decision::Verdict,
     identity::{Claim, Note},
@@ -53,7 +54,7 @@ impl SqliteLimiter {
         self.write(move |tx, now| open(tx, &opening, now)).await
     }
 
-    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<i64, LimitError> {
+    pub(super) async fn settle(&self, end: &End<'_>, policies: &[Policy]) -> Result<Settled, LimitError> {
         let (call_id, policies) = (end.call_id.clone(), policies.to_vec());
         let (cost_nanousd, made_ms) = (end.cost_nanousd, end.made_ms);
         self.write(move |tx, now| settle(tx, &End { call_id: &call_id, cost_nanousd, made_ms }, &policies, now)).await
@@ -224,16 +225,18 @@ fn open(tx: &Transaction<'_>, opening: &Opening, now: i64) -> Result<(), rusqlit
     Ok(())
 }
 
-fn settle(tx: &Transaction<'_>, end: &End<'_>, policies: &[Policy], now: i64) -> Result<i64, rusqlite::Error> {
+fn settle(tx: &Transaction<'_>, end: &End<'_>, policies: &[Policy], now: i64) -> Result<Settled, rusqlite::Error> {
+    let mut settled = Settled { at_ms: now, overspent: Vec::new() };
     let (call_id, cost) = (end.call_id, end.cost_nanousd);
     let epoch_ms = begin_epoch(tx, now)?;
     if let Some(Call::Settled(_)) = marker(tx, call_id.as_str())? {
-        return Ok(now);
+        return Ok(settled);
     }
     for policy in policies {
         if matches!(policy, Policy::Budget { .. }) {
             let mut account = load(tx, policy, now)?;
             let adds = account.settle(policy, call_id.as_str(), cost, epoch_ms);
+            settled.overspent.extend(account.overspent(policy, adds));
             if account.is_open {
                 open_account(tx, policy, 0, now)?;
                 tx.prepare("update limit_budgets set spent = spent + ?2 where account = ?1")?
@@ -249,7 +252,7 @@ fn settle(tx: &Transaction<'_>, end: &End<'_>, policies: &[Policy], now: i64) ->
         }
     }
     remember(tx, call_id, Call::Settled(cost), now, MARKER_MS)?;
-    Ok(now)
+    Ok(settled)
 }
 
 fn release(tx: &Transaction<'_>, call_id: &CallId, policies: &[Policy]) -> Result<(), rusqlite::Error> {

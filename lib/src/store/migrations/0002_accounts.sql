@@ -4,8 +4,6 @@ create table users (
     -- PHC string: the algorithm and its parameters stand in it.
     password text not null,
     plan text not null,
-    plan_until_ms bigint,
-    stripe_customer_id text unique,
     -- The anonymous caller that the browser was when it signed up.
     carried_from text,
     created_ms bigint not null,
@@ -26,6 +24,7 @@ create table sessions (
 );
 create index sessions_by_user on sessions (user_id, created_ms);
 create index sessions_by_expiry on sessions (expires_ms);
+create index sessions_by_end on sessions (ended_ms) where ended_ms is not null;
 
 -- A revoked key is a row that is gone.
 create table api_keys (
