@@ -2,6 +2,7 @@
 //!
 //! Body: as Claude's API takes it; what is not needed for limits and prices is not looked at and goes out as it
 //! came. The key is the caller's token, as `x-api-key` or bearer. Answers and errors are in Anthropic's shapes.
+//! A `max_tokens` above the plan's is a ceiling that is lowered: the answer's `x-purser-max-tokens` tells to what.
 //! Counting tokens is free and has a window of its own. `GET /api/v1/models` and `/api/v1/models/{id}` tell what the
 //! caller's plan includes and what it costs.
 //! Errors: `invalid_json`, `invalid_body`, `feature_not_priced`, `model_*`, `max_tokens_too_large`,
@@ -51,7 +52,7 @@ async fn post(ctx: Ctx, request: Request) -> Result<Response, Error> {
         }
     };
     let wire = ClientWire::Bytes { is_stream: facts.stream };
-    ctx.call_claude(call, upstream, caller.plan.plan().hang_up(), wire).await
+    ctx.call_within_plan(call, upstream, &facts, caller.plan.plan().hang_up(), wire).await
 }
 
 async fn open(ctx: &Ctx, caller: &Caller, facts: &RequestFacts, request: &Request) -> Result<OpenCall, Error> {

@@ -21,7 +21,7 @@
 //! | [`recording`] | running answers, written down for whoever follows them from another instance |
 //! | [`usage_report`] | what a caller used, as JSON |
 //! | [`observe`] | log lines and timings |
-//! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`hex`], [`ids`], [`usage`], [`net`], `json`, `sqlite` | the ground floor |
+//! | [`config`], [`env`](mod@env), [`error`], [`clock`], [`hex`], [`ids`], [`usage`], [`stream_event`], [`net`], `json`, `sqlite` | the ground floor |
 #![warn(missing_docs)]
 
 pub mod account;
@@ -50,6 +50,7 @@ pub mod serve;
 #[cfg(sqlite)]
 pub mod sqlite;
 pub mod store;
+pub mod stream_event;
 pub mod stripe;
 pub mod usage;
 pub mod usage_report;

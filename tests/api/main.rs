@@ -37,6 +37,7 @@ mod resume_faults;
 mod sentry;
 mod sign_in;
 mod sign_out;
+mod streaming;
 mod tokens;
 mod upstream_errors;
 mod usage;

@@ -57,7 +57,7 @@ async fn errors_have_anthropics_shape() {
         (json!({ "max_tokens": 1, "messages": [1] }), 400, "invalid_request_error"),
         (json!({ "model": "claude-nobody-1", "max_tokens": 1, "messages": [1] }), 404, "not_found_error"),
         (json!({ "model": "claude-opus-5-5", "max_tokens": 1, "messages": [1] }), 403, "permission_error"),
-        (json!({ "model": "claude-haiku-5-5", "max_tokens": 99_999, "messages": [1] }), 400, "invalid_request_error"),
+        (json!({ "model": "claude-haiku-5-5", "max_tokens": 200_000, "messages": [1] }), 400, "invalid_request_error"),
         (
             json!({ "model": "claude-haiku-5-5", "max_tokens": 1, "messages": [1], "container": "c" }),
             400,
@@ -132,4 +132,34 @@ async fn fast_mode_geo_and_searches_are_charged_as_reported() {
     let tokens = (row.input_tokens * 10_000 + row.output_tokens * 50_000) * 11 / 10;
     assert_eq!(row.cost_nanousd, Some(tokens + 20_000_000));
     assert!(row.ceiling_nanousd >= row.cost_nanousd.unwrap());
+}
+
+/// `@ai-sdk/anthropic` asks for all that the model has.
+#[tokio::test]
+async fn a_max_tokens_above_the_plans_is_lowered_and_the_answer_says_so() {
+    let deployment = Deployment::new().await;
+    for (stream, thinking, answered) in [
+        ("false", "", Some("8192")),
+        ("true", "", Some("8192")),
+        ("true", r#","thinking":{"type":"enabled","budget_tokens":2000}"#, Some("8192")),
+        ("false", r#","thinking":{"type":"enabled","budget_tokens":8192}"#, None),
+    ] {
+        let body = format!(
+            r#"{{"model":"claude-haiku-4-5", "max_tokens" : 64000 ,"stream":{stream}{thinking}, "messages":[{{"role":"user","content":"Hi"}}]}}"#
+        );
+        let call = deployment.call("POST", "/api/v1/messages").bearer(&token::mint("ann", "free"));
+        let reply = call.body(body.clone()).send().await;
+        let Some(answered) = answered else {
+            assert_eq!(reply.status, 400, "{}", reply.text);
+            assert!(reply.text.contains("may be at most 8192"), "{}", reply.text);
+            continue;
+        };
+        assert_eq!((reply.status, reply.header("x-purser-max-tokens")), (200, answered), "{}", reply.text);
+        let requests = serde_json::to_value(deployment.claude.requests()).unwrap();
+        let mut expected: Value = serde_json::from_str(&body).unwrap();
+        expected["max_tokens"] = json!(8192);
+        assert_eq!(requests.as_array().unwrap().last().unwrap()["body"], expected);
+    }
+    let within = deployment.call("POST", "/api/v1/messages").bearer(&token::mint("ann", "free")).json(&body("Hi"));
+    assert_eq!(within.send().await.header("x-purser-max-tokens"), "");
 }

@@ -115,3 +115,36 @@ async fn a_deployment_without_a_key_says_so_and_writes_nothing() {
     deployment.chat("", json!({ "message": "x" })).await.assert_problem(502, "claude_misconfigured");
     assert!(deployment.ledger().await.is_empty());
 }
+
+/// The official SDKs choose the class by status, and branch on `error.details.error_code`.
+#[tokio::test]
+async fn what_claude_says_of_a_request_keeps_its_class_and_its_code() {
+    let deployment = Deployment::new().await;
+    let token = token::mint("ann", "pro");
+    for (directives, status, kind, code) in [
+        (
+            "status=400 error=invalid_request_error error_code=image_dimensions_too_large",
+            400,
+            "invalid_request_error",
+            "image_dimensions_too_large",
+        ),
+        (
+            "status=409 error=conflict_error error_code=thread_already_continued",
+            409,
+            "conflict_error",
+            "thread_already_continued",
+        ),
+        ("status=413 error=request_too_large", 413, "request_too_large", ""),
+        // What is wrong with the deployment is not told to its callers.
+        ("status=400 error=invalid_request_error error_code=organization_on_hold", 502, "api_error", ""),
+    ] {
+        let content = format!("[[standin: {directives}]]");
+        let body = json!({ "model": "claude-haiku-5-5", "max_tokens": 9, "messages": [{ "role": "user", "content": content }] });
+        let reply = deployment.call("POST", "/api/v1/messages").bearer(&token).json(&body).send().await;
+        let error = &reply.json()["error"];
+        assert_eq!((reply.status, error["type"].as_str()), (status, Some(kind)), "{}", reply.text);
+        assert_eq!(error["details"]["error_code"].as_str().unwrap_or_default(), code, "{}", reply.text);
+        assert!(!reply.text.contains("on_hold"), "{}", reply.text);
+    }
+    assert!(deployment.ledger().await.iter().all(|row| row.cost_nanousd == Some(0)));
+}

@@ -10,6 +10,7 @@ use super::{
     sources::{self, Sources},
     ui_part::{Part, ToolCall, chunk, write},
 };
+use crate::stream_event::{self, Delta, StreamEvent};
 
 /// A comment that keeps a silent connection open; clients pass over it.
 pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
@@ -38,32 +39,11 @@ struct Open {
     begun: bool,
 }
 
+/// A block's start, besides its text.
 #[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-    #[serde(default)]
-    index: usize,
-    #[serde(borrow)]
-    content_block: Option<Piece<'a>>,
-    #[serde(borrow)]
-    delta: Option<Piece<'a>>,
-}
-
-/// A block's start or a delta. Text stays the JSON string that it is: valid on the way out exactly as it came.
-#[derive(Deserialize)]
-struct Piece<'a> {
+struct Block<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Cow<'a, str>,
-    #[serde(borrow)]
-    text: Option<&'a RawValue>,
-    #[serde(borrow)]
-    thinking: Option<&'a RawValue>,
-    #[serde(borrow)]
-    partial_json: Option<&'a RawValue>,
-    #[serde(borrow)]
-    signature: Option<Cow<'a, str>>,
-    citation: Option<Value>,
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -71,9 +51,6 @@ struct Piece<'a> {
     #[serde(borrow)]
     tool_use_id: Option<Cow<'a, str>>,
     content: Option<Value>,
-    #[serde(borrow)]
-    stop_reason: Option<Cow<'a, str>>,
-    stop_details: Option<Value>,
 }
 
 impl UiStream {
@@ -86,26 +63,27 @@ impl UiStream {
     }
 
     /// What one event of Claude becomes; often nothing.
-    pub fn event(&mut self, data: &str, out: &mut Vec<u8>) {
-        // Events that are no JSON, or of a shape of tomorrow, say nothing to today's clients.
-        let Ok(event) = serde_json::from_str::<Event<'_>>(data) else { return };
+    pub fn event(&mut self, event: &StreamEvent<'_>, out: &mut Vec<u8>) {
+        let index = event.index.unwrap_or(0);
         match &*event.kind {
-            "content_block_start" => self.open_part(event.index, event.content_block, out),
-            "content_block_delta" => self.delta(event.index, event.delta.as_ref(), out),
-            "content_block_stop" => self.close_part(event.index, out),
+            "content_block_delta" => self.delta(index, event.delta.as_ref(), out),
+            "content_block_start" => self.open_part(index, event.content_block, out),
+            "content_block_stop" => self.close_part(index, out),
             "message_delta" => {
-                let Some(delta) = event.delta else { return };
-                if let Some(reason) = delta.stop_reason {
+                let Some(delta) = &event.delta else { return };
+                if let Some(reason) = delta.stop_reason.and_then(stream_event::text) {
                     self.stop_reason = Some(reason.into_owned());
-                    self.stop_details = delta.stop_details;
+                    self.stop_details = delta.stop_details.and_then(stream_event::value);
                 }
             }
             _ => {}
         }
     }
 
-    fn open_part(&mut self, index: usize, block: Option<Piece<'_>>, out: &mut Vec<u8>) {
-        let Some(block) = block else { return };
+    fn open_part(&mut self, index: usize, block: Option<&RawValue>, out: &mut Vec<u8>) {
+        let Some(json) = block.map(RawValue::get) else { return };
+        // A block of a shape of tomorrow says nothing to today's clients.
+        let Ok(block) = serde_json::from_str::<Block<'_>>(json) else { return };
         self.close_part(index, out);
         let part = match &*block.kind {
             "text" => Part::Text { citations: Vec::new() },
@@ -124,11 +102,11 @@ impl UiStream {
             _ => return,
         };
         self.open.push(Open { index, part, begun: false });
-        self.delta(index, Some(&block), out);
+        self.delta(index, serde_json::from_str(json).ok().as_ref(), out);
     }
 
     /// What a tool of Claude's own found: it comes in one piece.
-    fn result(&mut self, block: &Piece<'_>, out: &mut Vec<u8>) {
+    fn result(&mut self, block: &Block<'_>, out: &mut Vec<u8>) {
         let (Some(call), Some(content)) = (&block.tool_use_id, &block.content) else { return };
         if !self.told.iter().any(|told| told == call) {
             return;
@@ -144,27 +122,26 @@ impl UiStream {
         }
     }
 
-    fn delta(&mut self, index: usize, delta: Option<&Piece<'_>>, out: &mut Vec<u8>) {
+    fn delta(&mut self, index: usize, delta: Option<&Delta<'_>>, out: &mut Vec<u8>) {
         let Some(open) = self.open.iter_mut().find(|open| open.index == index) else { return };
         let Some(delta) = delta else { return };
         let said = match (&mut open.part, &*delta.kind) {
             (Part::Text { .. }, "text" | "text_delta") => delta.text,
             (Part::Text { citations }, "citations_delta") => {
-                let Some(citation) = &delta.citation else { return };
-                citations.push(sources::citation(citation));
-                if let Some(source) = self.sources.of_citation(citation) {
+                let Some(citation) = delta.citation.and_then(stream_event::value::<Value>) else { return };
+                citations.push(sources::citation(&citation));
+                if let Some(source) = self.sources.of_citation(&citation) {
                     write(out, &source);
                 }
                 return;
             }
             (Part::Reasoning { .. }, "thinking" | "thinking_delta") => delta.thinking,
             (Part::Reasoning { signature }, "signature_delta") => {
-                *signature = delta.signature.as_deref().map(str::to_owned);
+                *signature = delta.signature.and_then(stream_event::text).map(Cow::into_owned);
                 return;
             }
             (Part::Tool(call), "input_json_delta") => {
-                let piece = delta.partial_json.and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok());
-                call.input.push_str(&piece.unwrap_or_default());
+                call.input.push_str(&delta.partial_json.and_then(stream_event::text).unwrap_or_default());
                 delta.partial_json
             }
             _ => return,
@@ -237,3 +214,7 @@ fn finish_reason(stop_reason: Option<&str>) -> &'static str {
 #[cfg(test)]
 #[path = "ui_stream_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ui_stream_any_bytes.rs"]
+mod any_bytes;

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn finish() -> Finish {
+pub(super) fn finish() -> Finish {
     Finish {
         call_id: "c".into(),
         model: "m".into(),
@@ -14,8 +14,14 @@ fn finish() -> Finish {
     }
 }
 
+fn tell(stream: &mut UiStream, data: &str, out: &mut Vec<u8>) {
+    if let Some(event) = StreamEvent::read(data) {
+        stream.event(&event, out);
+    }
+}
+
 /// The SDK's own ordering rules.
-fn check(bytes: &[u8]) -> Vec<Value> {
+pub(super) fn check(bytes: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(bytes).unwrap();
     let chunks: Vec<Value> = text
         .split("\n\n")
@@ -74,7 +80,7 @@ fn text_and_reasoning_are_translated_and_the_figures_come_last() {
         r#"{"type":"content_block_stop","index":1}"#,
         r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":4}}"#,
     ] {
-        stream.event(data, &mut out);
+        tell(&mut stream, data, &mut out);
     }
     out.extend(stream.finish(&finish()));
     let chunks = check(&out);
@@ -94,7 +100,7 @@ fn translated(events: &[&str]) -> Vec<Value> {
     let mut stream = UiStream::default();
     let mut out = stream.start("m", &json!({}));
     for data in events {
-        stream.event(data, &mut out);
+        tell(&mut stream, data, &mut out);
     }
     out.extend(stream.finish(&finish()));
     check(&out).into_iter().skip(2).collect()
@@ -158,7 +164,7 @@ fn text_goes_out_as_the_json_that_it_came_as() {
         r#"{"index":3,"delta":{"text": "\u00e9\ud83e\udd80é" ,"type":"text_delta"},"type":"content_block_delta"}"#,
         r#"{"type":"content_block_stop","index":3}"#,
     ] {
-        stream.event(data, &mut out);
+        tell(&mut stream, data, &mut out);
     }
     let expected = r#"data: {"type":"text-start","id":"3"}
 data: {"type":"text-delta","id":"3","delta":"A"}
@@ -188,7 +194,7 @@ fn what_is_unknown_or_empty_says_nothing_and_harms_nothing() {
         r#"{"type":"content_block_delta","index":3,"delta":{"type":"citations_delta","citation":{"text":"no"}}}"#,
         r#"{"type":"content_block_delta","index":9,"delta":{"type":"text_delta","text":"of nothing begun"}}"#,
     ] {
-        stream.event(data, &mut out);
+        tell(&mut stream, data, &mut out);
         assert_eq!(String::from_utf8_lossy(&out), "", "{data}");
     }
 }
@@ -200,7 +206,8 @@ fn a_block_that_takes_the_place_of_an_open_one_closes_it() {
         let mut out = stream.start("m", &json!({}));
         for kind in ["text", kind] {
             let block = json!({"type": kind, "text": "a", "thinking": "a"});
-            stream.event(
+            tell(
+                &mut stream,
                 &json!({"type": "content_block_start", "index": 0, "content_block": block}).to_string(),
                 &mut out,
             );
@@ -250,7 +257,7 @@ proptest! {
                     {"type":"citations_delta","citation":{"document_index":index,"cited_text":text}}}),
                 _ => json!({"type":"content_block_stop","index":index}),
             };
-            stream.event(&event.to_string(), &mut out);
+            tell(&mut stream, &event.to_string(), &mut out);
         }
         out.extend(if fails { stream.error("It failed.", Some(&finish())) } else { stream.finish(&finish()) });
         check(&out);

@@ -1,6 +1,8 @@
 //! Content blocks put together from a stream, as the official SDK accumulates them. Unknown kinds stay unharmed.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::stream_event::{self, Delta};
 
 /// The content of a message in the making.
 #[derive(Debug, Default)]
@@ -8,56 +10,78 @@ pub(super) struct Blocks {
     blocks: Vec<Value>,
     partial_json: Vec<String>,
     open: Option<usize>,
+    /// Nothing is kept: only how many there are and how much they carry.
+    is_counted: bool,
+    count: usize,
 }
 
 impl Blocks {
-    /// Takes a whole message's content.
-    pub(super) fn whole(content: Vec<Value>) -> Self {
-        let partial_json = vec![String::new(); content.len()];
-        Self { blocks: content, partial_json, open: None }
+    /// Blocks of which no content is kept.
+    pub(super) fn counted() -> Self {
+        Self { is_counted: true, ..Self::default() }
     }
 
-    /// `content_block_start`.
-    pub(super) fn start(&mut self, block: Value) {
-        self.open = Some(self.blocks.len());
-        self.blocks.push(block);
-        self.partial_json.push(String::new());
+    /// Begins with a message's content.
+    pub(super) fn begin(&mut self, content: Vec<Value>) {
+        let is_counted = self.is_counted;
+        *self = Self { is_counted, count: content.len(), ..Self::default() };
+        if !is_counted {
+            self.partial_json = vec![String::new(); content.len()];
+            self.blocks = content;
+        }
     }
 
-    /// `content_block_delta`. Returns how many bytes of output it carried.
-    pub(super) fn delta(&mut self, index: usize, delta: &Map<String, Value>) -> u64 {
-        let text = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default();
-        let Some(Value::Object(block)) = self.blocks.get_mut(index) else { return 0 };
-        match delta.get("type").and_then(Value::as_str).unwrap_or_default() {
-            "text_delta" => append(block, "text", text("text")),
-            "thinking_delta" => append(block, "thinking", text("thinking")),
+    /// `content_block_start`. Returns how many bytes of output it carried.
+    pub(super) fn start(&mut self, block: Option<&RawValue>) -> u64 {
+        self.open = Some(self.count);
+        self.count += 1;
+        let said: Delta<'_> = block.and_then(|block| serde_json::from_str(block.get()).ok()).unwrap_or_default();
+        if !self.is_counted {
+            self.blocks.push(block.and_then(stream_event::value).unwrap_or(Value::Null));
+            self.partial_json.push(String::new());
+        }
+        [said.text, said.thinking].into_iter().flatten().map(text_bytes).sum()
+    }
+
+    /// `content_block_delta`. Returns how many bytes of output it carried, if it is of a kind that is known.
+    pub(super) fn delta(&mut self, index: usize, delta: &Delta<'_>) -> Option<u64> {
+        let said = match &*delta.kind {
+            "text_delta" => delta.text,
+            "thinking_delta" => delta.thinking,
+            "input_json_delta" => delta.partial_json,
+            "signature_delta" | "citations_delta" => None,
+            _ => return None,
+        };
+        if self.is_counted {
+            return Some(said.map_or(0, text_bytes));
+        }
+        let text = said.and_then(stream_event::text);
+        self.keep(index, delta, text.as_deref());
+        Some(text.map_or_else(|| said.map_or(0, text_bytes), |text| text.len() as u64))
+    }
+
+    fn keep(&mut self, index: usize, delta: &Delta<'_>, text: Option<&str>) {
+        let Some(Value::Object(block)) = self.blocks.get_mut(index) else { return };
+        match &*delta.kind {
+            "text_delta" => append(block, "text", text.unwrap_or_default()),
+            "thinking_delta" => append(block, "thinking", text.unwrap_or_default()),
             "signature_delta" => {
-                block.insert("signature".to_owned(), text("signature").into());
-                0
+                let signature = delta.signature.and_then(stream_event::text).unwrap_or_default();
+                block.insert("signature".to_owned(), signature.into_owned().into());
             }
             "input_json_delta" => {
-                let part = text("partial_json");
                 if let Some(buffer) = self.partial_json.get_mut(index) {
-                    buffer.push_str(part);
+                    buffer.push_str(text.unwrap_or_default());
                 }
-                part.len() as u64
             }
             "citations_delta" => {
-                if let Some(citation) = delta.get("citation") {
-                    match block.get_mut("citations") {
-                        Some(Value::Array(list)) => list.push(citation.clone()),
-                        _ => drop(block.insert("citations".to_owned(), Value::Array(vec![citation.clone()]))),
-                    }
+                let Some(citation) = delta.citation.and_then(stream_event::value::<Value>) else { return };
+                match block.get_mut("citations") {
+                    Some(Value::Array(list)) => list.push(citation),
+                    _ => drop(block.insert("citations".to_owned(), Value::Array(vec![citation]))),
                 }
-                0
             }
-            // An unknown delta: its strings are counted, so that a cut stream is never charged below what came.
-            _ => delta
-                .iter()
-                .filter(|(name, _)| *name != "type")
-                .filter_map(|(_, value)| value.as_str())
-                .map(|text| text.len() as u64)
-                .sum(),
+            _ => {}
         }
     }
 
@@ -81,6 +105,11 @@ impl Blocks {
         self.open
     }
 
+    /// How many there are so far.
+    pub(super) fn count(&self) -> u64 {
+        self.count as u64
+    }
+
     /// The blocks so far.
     pub(super) fn list(&self) -> &[Value] {
         &self.blocks
@@ -93,10 +122,18 @@ impl Blocks {
     }
 }
 
-fn append(block: &mut Map<String, Value>, field: &str, more: &str) -> u64 {
+fn append(block: &mut Map<String, Value>, field: &str, more: &str) {
     match block.get_mut(field) {
         Some(Value::String(text)) => text.push_str(more),
         _ => drop(block.insert(field.to_owned(), more.into())),
     }
-    more.len() as u64
+}
+
+/// How long a JSON string is. One whose escapes say nothing counts as it stands: never below what came.
+fn text_bytes(json: &RawValue) -> u64 {
+    match stream_event::text(json) {
+        Some(text) => text.len() as u64,
+        None if json.get().starts_with('"') => json.get().len() as u64,
+        None => 0,
+    }
 }

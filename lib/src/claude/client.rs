@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Asked, ClaudeError};
+use super::{Asked, ClaudeError, UpstreamResponse};
 use crate::config::Secret;
 
 /// Attempts after the first, where nothing can have been delivered (the official SDK's number).
@@ -36,21 +36,6 @@ pub struct UpstreamCall {
     pub asked: Asked,
     /// How long the answer's head may take; a call that is not streamed has its head only at the end.
     pub head_deadline: Duration,
-}
-
-/// An answer whose head has come with 2xx.
-#[derive(Debug)]
-pub struct UpstreamResponse(reqwest::Response);
-
-/// What came next of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// More bytes.
-    Chunk(Bytes),
-    /// Nothing within the wait; there may be more.
-    Silence,
-    /// The end.
-    End,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +111,7 @@ impl Claude {
             (ClaudeError::protocol("the connection broke before the answer"), None)
         })?;
         if response.status().is_success() {
-            return Ok(UpstreamResponse(response));
+            return Ok(UpstreamResponse::new(response));
         }
         Err(refusal(response).await)
     }
@@ -166,29 +151,4 @@ fn backoff(attempt: u32) -> Duration {
     let full_ms = 500_u64 << attempt.min(4);
     let random = uuid::Uuid::now_v7().as_u128() as u64;
     Duration::from_millis(full_ms - random % (full_ms / 4))
-}
-
-impl UpstreamResponse {
-    /// Claude's id of the request.
-    pub fn request_id(&self) -> Option<String> {
-        self.header("request-id")
-    }
-
-    /// A header of the answer.
-    pub fn header(&self, name: &str) -> Option<String> {
-        self.0.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    }
-
-    /// The next bytes, waiting at most so long for them. A wait that was in vain loses nothing.
-    ///
-    /// # Errors
-    /// A protocol error when the stream breaks.
-    pub async fn next(&mut self, wait: Duration) -> Result<Next, ClaudeError> {
-        match tokio::time::timeout(wait, self.0.chunk()).await {
-            Err(_) => Ok(Next::Silence),
-            Ok(Err(_)) => Err(ClaudeError::protocol("the stream broke")),
-            Ok(Ok(None)) => Ok(Next::End),
-            Ok(Ok(Some(chunk))) => Ok(Next::Chunk(chunk)),
-        }
-    }
 }

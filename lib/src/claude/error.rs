@@ -76,25 +76,20 @@ impl From<ClaudeError> for Error {
                     .retry_after_s(5)
             }
             ClaudeError::Timeout => Self::new(Code::ClaudeTimeout, "Claude took too long to answer. Try again."),
-            ClaudeError::Refused { status, kind, message, retry_after_s, .. } => {
-                refused(status, &kind, message, retry_after_s)
+            ClaudeError::Refused { status, kind, message, error_code, retry_after_s, .. } => {
+                refused(status, &kind, message, error_code, retry_after_s)
             }
         };
         told.log(log)
     }
 }
 
-fn refused(status: u16, kind: &str, message: String, retry_after_s: Option<u64>) -> Error {
+fn refused(status: u16, kind: &str, message: String, error_code: Option<String>, retry_after_s: Option<u64>) -> Error {
     match status {
         // Key, billing and permission are the deployment's affair: the caller cannot mend them and need not know.
-        401 | 402 => Error::new(
-            Code::ClaudeMisconfigured,
-            "This deployment cannot use Claude at the moment. Its owner has to look at the key or the billing.",
-        ),
-        403 if kind == "permission_error" => Error::new(
-            Code::ClaudeMisconfigured,
-            "This deployment's key may not do this. Its owner has to look at the key's permissions.",
-        ),
+        401 | 402 => misconfigured("key or the billing"),
+        400 if error_code.as_deref().is_some_and(is_deployments_affair) => misconfigured("key or the billing"),
+        403 if kind == "permission_error" => misconfigured("key's permissions"),
         429 => {
             let error =
                 Error::new(Code::ClaudeRateLimited, "Claude limits this deployment's rate at the moment. Try again.");
@@ -107,7 +102,28 @@ fn refused(status: u16, kind: &str, message: String, retry_after_s: Option<u64>)
             .retry_after_s(retry_after_s.unwrap_or(5)),
         504 => Error::new(Code::ClaudeTimeout, "Claude took too long to answer. Try again."),
         404 => Error::new(Code::ModelUnknown, "Claude's API does not know this model."),
-        400..=499 => Error::new(Code::ClaudeRefused, message),
+        // About the caller's own request: the class that an SDK raises, and the code that it branches on, are Claude's.
+        409 => told(Code::Conflict, message, error_code),
+        413 => told(Code::BodyTooLarge, message, error_code),
+        400..=499 => told(Code::ClaudeRefused, message, error_code),
         _ => Error::new(Code::ClaudeUnavailable, "Claude's API failed. Try again.").retry_after_s(5),
     }
+}
+
+fn told(code: Code, message: String, error_code: Option<String>) -> Error {
+    let error = Error::new(code, message);
+    match error_code {
+        Some(error_code) => error.member("error_code", error_code),
+        None => error,
+    }
+}
+
+fn misconfigured(what: &str) -> Error {
+    let detail = format!("This deployment cannot use Claude at the moment. Its owner has to look at the {what}.");
+    Error::new(Code::ClaudeMisconfigured, detail)
+}
+
+/// Spend limits and holds of the organisation come as 400 too (`@anthropic-ai/sdk` 1.12.0).
+fn is_deployments_affair(error_code: &str) -> bool {
+    error_code.ends_with("spend_limit_reached") || error_code == "organization_on_hold"
 }

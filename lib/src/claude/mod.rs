@@ -8,16 +8,18 @@ mod error;
 mod input_bound;
 mod observer;
 mod request;
+mod response;
 mod sse;
 mod tools;
 mod wire_usage;
 
-pub use client::{Claude, Next, UpstreamCall, UpstreamResponse};
+pub use client::{Claude, UpstreamCall};
 pub use error::ClaudeError;
 pub use input_bound::{OVERHEAD_TOKENS, input_tokens_bound};
 pub use observer::{Observer, Outcome};
 pub use request::{Asked, RequestFacts, asks_to_think};
-pub use sse::{Event, EventSplitter};
+pub use response::UpstreamResponse;
+pub use sse::EventSplitter;
 pub use tools::ToolFacts;
 
 /// The newest API version: what our own requests are written for.

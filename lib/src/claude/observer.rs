@@ -3,8 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, ClaudeError, Event, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
-use crate::usage::{Source, Usage};
+use super::{Asked, ClaudeError, EventSplitter, blocks::Blocks, wire_usage::WireUsage};
+use crate::{
+    stream_event::{self, StreamEvent},
+    usage::{Source, Usage},
+};
 
 /// A token stands for about four characters: the floor that Anthropic's own gateway documentation bills aborted
 /// streams with (copy of August 2026). Counted in bytes of UTF-8, so that writing which has a token a character, such
@@ -44,18 +47,6 @@ pub struct Observer {
 }
 
 #[derive(Deserialize)]
-struct Wire {
-    #[serde(rename = "type", default)]
-    kind: String,
-    message: Option<Message>,
-    index: Option<usize>,
-    content_block: Option<Value>,
-    delta: Option<Map<String, Value>>,
-    usage: Option<WireUsage>,
-    error: Option<WireError>,
-}
-
-#[derive(Deserialize)]
 struct Message {
     id: Option<String>,
     model: Option<String>,
@@ -77,15 +68,24 @@ impl Observer {
         Self { usage: WireUsage::asked(asked), ..Self::default() }
     }
 
+    /// The same observer, which keeps no content: it only counts.
+    pub fn without_content(mut self) -> Self {
+        self.blocks = Blocks::counted();
+        self
+    }
+
     /// Takes the next bytes of an event stream; every complete event is handed on after it has been read.
     ///
     /// # Errors
-    /// A protocol error where the bytes are no event stream.
-    pub fn push(&mut self, bytes: &[u8], mut on_event: impl FnMut(&Event)) -> Result<(), ClaudeError> {
+    /// A protocol error where the bytes are no event stream; what could be read of them is read.
+    pub fn push(&mut self, bytes: &[u8], mut on_event: impl FnMut(&StreamEvent<'_>)) -> Result<(), ClaudeError> {
         let mut splitter = std::mem::take(&mut self.splitter);
-        let split = splitter.push(bytes, |event| {
-            self.read(&event);
-            on_event(&event);
+        let split = splitter.push(bytes, |data| {
+            // Events that are no JSON, and kinds that are not known, are passed on and tell nothing about cost.
+            if let Some(event) = StreamEvent::read(data) {
+                self.read(&event, data);
+                on_event(&event);
+            }
         });
         self.splitter = splitter;
         split
@@ -99,39 +99,44 @@ impl Observer {
         let message: Message = serde_json::from_slice(body).map_err(ClaudeError::protocol)?;
         let has_usage = message.usage.is_some();
         self.begin(message);
-        self.output_bytes = self.blocks.text().len() as u64;
         self.finished = true;
         self.has_final_usage = has_usage;
         Ok(())
     }
 
-    fn read(&mut self, event: &Event) {
-        // Events that are no JSON, and kinds that are not known, are passed on and tell nothing about cost.
-        let Ok(wire) = serde_json::from_str::<Wire>(&event.data) else { return };
-        match wire.kind.as_str() {
+    fn read(&mut self, event: &StreamEvent<'_>, data: &str) {
+        match &*event.kind {
+            "content_block_delta" => {
+                let known = event.index.zip(event.delta.as_ref());
+                let bytes = known.and_then(|(index, delta)| self.blocks.delta(index, delta));
+                let bytes = bytes.unwrap_or_else(|| unknown_bytes(data));
+                self.output_bytes = self.output_bytes.saturating_add(bytes);
+            }
             "message_start" => {
-                if let Some(message) = wire.message {
+                if let Some(message) = event.message.and_then(stream_event::value) {
                     self.begin(message);
                 }
             }
-            "content_block_start" => self.blocks.start(wire.content_block.unwrap_or(Value::Null)),
-            "content_block_delta" => {
-                if let (Some(index), Some(delta)) = (wire.index, &wire.delta) {
-                    self.output_bytes += self.blocks.delta(index, delta);
-                }
+            "content_block_start" => {
+                let bytes = self.blocks.start(event.content_block);
+                self.output_bytes = self.output_bytes.saturating_add(bytes);
             }
-            "content_block_stop" => self.blocks.stop(wire.index.unwrap_or(usize::MAX)),
+            "content_block_stop" => self.blocks.stop(event.index.unwrap_or(usize::MAX)),
             "message_delta" => {
-                if let Some(reason) = wire.delta.as_ref().and_then(|d| d.get("stop_reason")).and_then(Value::as_str) {
-                    self.stop_reason = Some(reason.to_owned());
+                let reason = event.delta.as_ref().and_then(|delta| delta.stop_reason).and_then(stream_event::text);
+                if let Some(reason) = reason {
+                    self.stop_reason = Some(reason.into_owned());
                 }
-                if let Some(usage) = wire.usage {
+                if let Some(usage) = event.usage.and_then(stream_event::value::<Option<WireUsage>>).flatten() {
                     self.has_final_usage = self.stop_reason.is_some();
                     self.usage.merge(usage);
                 }
             }
             "message_stop" => self.finished = true,
-            "error" => self.error_type = wire.error.and_then(|error| error.kind).or(Some("error".to_owned())),
+            "error" => {
+                let error = event.error.and_then(stream_event::value::<WireError>);
+                self.error_type = error.and_then(|error| error.kind).or(Some("error".to_owned()));
+            }
             _ => {}
         }
     }
@@ -144,7 +149,10 @@ impl Observer {
         if let Some(usage) = message.usage {
             self.usage.merge(usage);
         }
-        self.blocks = Blocks::whole(message.content);
+        let texts = message.content.iter().flat_map(|block| [block.get("text"), block.get("thinking")]);
+        let bytes: usize = texts.flatten().filter_map(Value::as_str).map(str::len).sum();
+        self.output_bytes = self.output_bytes.saturating_add(bytes as u64);
+        self.blocks.begin(message.content);
     }
 
     /// How the call has ended, if it ended now.
@@ -170,7 +178,7 @@ impl Observer {
 
     /// The most output tokens that what was seen can have been: a token has a byte at least, and a block some around it.
     pub fn output_tokens_bound(&self) -> u64 {
-        let blocks = self.blocks.list().len() as u64;
+        let blocks = self.blocks.count();
         self.output_bytes.saturating_add((blocks + 1).saturating_mul(BLOCK_TOKENS))
     }
 
@@ -253,6 +261,18 @@ impl Observer {
     pub fn text(&self) -> String {
         self.blocks.text()
     }
+}
+
+/// The bytes of the strings in a delta of a kind that is not known, so that an answer that breaks off is never charged
+/// below what came.
+fn unknown_bytes(data: &str) -> u64 {
+    #[derive(Deserialize)]
+    struct Unknown {
+        delta: Map<String, Value>,
+    }
+    let fields = serde_json::from_str::<Unknown>(data).map(|unknown| unknown.delta).unwrap_or_default();
+    let texts = fields.iter().filter(|(name, _)| *name != "type").filter_map(|(_, value)| value.as_str());
+    texts.map(|text| text.len() as u64).sum()
 }
 
 #[cfg(test)]

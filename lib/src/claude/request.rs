@@ -1,6 +1,6 @@
 //! What a Messages request asks for, as far as limits and prices need to know. The rest is not looked at.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, ops::Range};
 
 use serde::{
     Deserialize, Deserializer,
@@ -21,6 +21,8 @@ pub struct RequestFacts {
     pub model: String,
     /// Most output tokens.
     pub max_tokens: u64,
+    /// Where that number stands in the body.
+    pub max_tokens_at: Range<usize>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// What makes the call dearer if it is granted.
@@ -29,6 +31,8 @@ pub struct RequestFacts {
     pub tools: ToolFacts,
     /// Whether it asks Claude to think, which is billed and need not be seen in the answer.
     pub thinks: bool,
+    /// `thinking.budget_tokens`, which `max_tokens` must be above; zero where it has none.
+    pub thinking_tokens: u64,
 }
 
 /// What a request asks for that multiplies its price.
@@ -58,7 +62,7 @@ impl RequestFacts {
     /// # Errors
     /// `invalid_json`, `invalid_body` with a pointer, or `feature_not_priced`.
     pub fn read(body: &[u8]) -> Result<Self, Error> {
-        Fields::read(body)?.facts()
+        Fields::read(body)?.facts(body)
     }
 
     /// Reads the model of a request whose tokens are only counted: nothing in it can cost.
@@ -143,7 +147,7 @@ impl Fields<'_> {
         }
     }
 
-    fn facts(&self) -> Result<RequestFacts, Error> {
+    fn facts(&self, body: &[u8]) -> Result<RequestFacts, Error> {
         let model = self.model()?;
         let max_tokens: u64 =
             self.get("max_tokens", "a whole number, zero or more")?.ok_or_else(|| missing("max_tokens"))?;
@@ -163,16 +167,22 @@ impl Fields<'_> {
             return Err(unpriced("/service_tier", "This service tier has no public price."));
         }
         let tools = self.raw("tools").map_or(Ok(ToolFacts::default()), ToolFacts::read)?;
+        let thinking = self.raw("thinking");
         Ok(RequestFacts {
             model,
             max_tokens,
+            max_tokens_at: self.raw("max_tokens").map_or(0..0, |text| {
+                let from = text.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+                from..from + text.len()
+            }),
             stream: self.get("stream", "true or false")?.unwrap_or(false),
             asked: Asked {
                 fast: speed.as_deref() == Some("fast"),
                 inference_geo: self.get("inference_geo", "a text")?,
             },
             tools,
-            thinks: self.raw("thinking").is_some_and(asks_to_think),
+            thinks: thinking.is_some_and(asks_to_think),
+            thinking_tokens: thinking.map_or(0, budget_tokens),
         })
     }
 }
@@ -185,6 +195,14 @@ pub fn asks_to_think(thinking: &str) -> bool {
         kind: String,
     }
     serde_json::from_str::<Thinking>(thinking).map_or(true, |thinking| thinking.kind != "disabled")
+}
+
+fn budget_tokens(thinking: &str) -> u64 {
+    #[derive(Deserialize)]
+    struct Thinking {
+        budget_tokens: u64,
+    }
+    serde_json::from_str::<Thinking>(thinking).map_or(0, |thinking| thinking.budget_tokens)
 }
 
 /// What Claude's API says where a request cannot be threaded: the SDK's tool runner then goes on without a thread
@@ -227,6 +245,10 @@ mod tests {
         .unwrap();
         assert_eq!((facts.model.as_str(), facts.max_tokens, facts.stream), ("claude-opus-5", 9, true));
         assert_eq!((facts.tools.web_searches, facts.tools.readings), (Some(3), 4));
+        let body =
+            br#"{"max_tokens" : 128000 ,"model":"m","messages":[1],"thinking":{"type":"enabled","budget_tokens":9}}"#;
+        let facts = RequestFacts::read(body).unwrap();
+        assert_eq!((&body[facts.max_tokens_at], facts.thinking_tokens), (&b"128000"[..], 9));
     }
 
     #[test]

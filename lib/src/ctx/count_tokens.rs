@@ -17,7 +17,7 @@ use crate::{
     auth::{Caller, Kind},
     books::unavailable,
     chat::ChatMessage,
-    claude::{API_VERSION, Asked, ClaudeError, Next, OVERHEAD_TOKENS, UpstreamCall, UpstreamResponse},
+    claude::{API_VERSION, Asked, ClaudeError, OVERHEAD_TOKENS, UpstreamCall, UpstreamResponse},
     config::plans::{COUNT_TOKENS_REQUESTS, COUNT_TOKENS_WINDOW_S},
     http::{Body, HeaderName, HeaderValue, Request, Response, header},
     ids::CallId,
@@ -149,11 +149,11 @@ fn windows(caller: &Caller) -> Vec<Policy> {
 async fn whole(answer: &mut UpstreamResponse) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     loop {
-        match answer.next(COUNT_MAX).await? {
-            Next::Chunk(chunk) if bytes.len() + chunk.len() <= ANSWER_MAX_BYTES => bytes.extend_from_slice(&chunk),
-            Next::Chunk(_) => return Err(ClaudeError::protocol("a count is too large").into()),
-            Next::Silence => return Err(ClaudeError::Timeout.into()),
-            Next::End => return Ok(bytes),
+        let next = tokio::time::timeout(COUNT_MAX, answer.next()).await.map_err(|_| ClaudeError::Timeout)?;
+        match next? {
+            Some(chunk) if bytes.len() + chunk.len() <= ANSWER_MAX_BYTES => bytes.extend_from_slice(&chunk),
+            Some(_) => return Err(ClaudeError::protocol("a count is too large").into()),
+            None => return Ok(bytes),
         }
     }
 }

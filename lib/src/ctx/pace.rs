@@ -1,12 +1,16 @@
 //! How fast an answer comes and goes: silence on Claude's side, a stall on the client's.
 
-use std::time::{Duration, Instant};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
+use tokio::{
+    sync::mpsc::error::TrySendError,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::{price::CALL_MAX_MS, recording::Recording};
 use crate::{
-    claude::{ClaudeError, Next, UpstreamResponse},
+    claude::{ClaudeError, UpstreamResponse},
     config::plans::HangUp,
     http::StreamSender,
 };
@@ -40,7 +44,13 @@ impl Client {
     pub(super) async fn send(&mut self, bytes: Bytes) {
         self.recording.push(&bytes);
         let Some(sender) = self.sender.as_ref().filter(|_| !bytes.is_empty()) else { return };
-        if sender.send_timeout(bytes, CLIENT_STALL_MAX).await.is_err() {
+        // A clock is set only where the client is behind.
+        let is_sent = match sender.try_send(bytes) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(bytes)) => sender.send_timeout(bytes, CLIENT_STALL_MAX).await.is_ok(),
+        };
+        if !is_sent {
             self.leave();
         }
     }
@@ -57,28 +67,59 @@ impl Client {
     }
 }
 
+/// What came next of an answer.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// More bytes.
+    Chunk(Bytes),
+    /// Nothing for a while; there may be more.
+    Silence,
+    /// The end.
+    End,
+}
+
 /// How long an answer may take, and how long it may be silent.
 pub(super) struct Pace {
     every: Duration,
     until: Instant,
     heard: Instant,
+    /// When the silence was last told of, or broken.
+    told: Instant,
+    /// One clock for all of the answer: setting one anew for every event would cost more than reading it.
+    alarm: Pin<Box<Sleep>>,
 }
 
 impl Pace {
     pub(super) fn of(hang_up: HangUp) -> Self {
         let every = if hang_up == HangUp::Stop { PROBE_EVERY } else { HEARTBEAT_EVERY };
         let now = Instant::now();
-        Self { every, until: now + Duration::from_millis(CALL_MAX_MS), heard: now }
+        let alarm = Box::pin(sleep_until(now + every));
+        Self { every, until: now + Duration::from_millis(CALL_MAX_MS), heard: now, told: now, alarm }
     }
 
     pub(super) async fn next(&mut self, upstream: &mut UpstreamResponse) -> Result<Next, ClaudeError> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        let next = upstream.next(left.min(self.every)).await?;
-        if next != Next::Silence {
-            self.heard = Instant::now();
-        } else if left <= self.every || self.heard.elapsed() >= SILENCE_MAX {
-            return Err(ClaudeError::Timeout);
+        loop {
+            let come = poll_fn(|cx| match upstream.poll_next(cx) {
+                Poll::Ready(come) => Poll::Ready(Some(come)),
+                Poll::Pending => self.alarm.as_mut().poll(cx).map(|()| None),
+            });
+            let come = come.await;
+            let now = Instant::now();
+            if let Some(come) = come {
+                (self.heard, self.told) = (now, now);
+                return Ok(come?.map_or(Next::End, Next::Chunk));
+            }
+            if now >= self.until || now.duration_since(self.heard) >= SILENCE_MAX {
+                return Err(ClaudeError::Timeout);
+            }
+            let is_due = now.duration_since(self.told) >= self.every;
+            if is_due {
+                self.told = now;
+            }
+            self.alarm.as_mut().reset(self.until.min(self.told + self.every));
+            if is_due {
+                return Ok(Next::Silence);
+            }
         }
-        Ok(next)
     }
 }

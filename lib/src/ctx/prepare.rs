@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Ctx,
+    ClientWire, Ctx,
     call::OpenCall,
     price::{CALL_MAX_MS, PricedCall, Wish},
 };
@@ -15,9 +15,9 @@ use crate::{
     claude::{
         API_VERSION, Asked, OVERHEAD_TOKENS, RequestFacts, ToolFacts, UpstreamCall, asks_to_think, input_tokens_bound,
     },
-    config::Stage,
+    config::{Stage, plans::HangUp},
     cost::{self, InputBound},
-    http::{HeaderName, Request, headers},
+    http::{HeaderName, Request, Response, headers},
 };
 
 /// Where a model's own is not known: the longest of any model.
@@ -51,6 +51,7 @@ impl Ctx {
         let wish = Wish {
             model: Some(model),
             max_tokens: options.max_tokens,
+            max_tokens_least: None,
             bound: InputBound {
                 // What server tools bring can fill the context each time that Claude reads its prompt.
                 input_tokens: match tools.has_server_tools() {
@@ -82,6 +83,8 @@ impl Ctx {
         let wish = Wish {
             model: Some(&facts.model),
             max_tokens: Some(facts.max_tokens),
+            // Thinking needs its budget and something to say besides.
+            max_tokens_least: Some(facts.thinking_tokens.saturating_add(1)),
             bound: InputBound {
                 input_tokens,
                 web_searches: facts.tools.web_searches_max()?,
@@ -153,6 +156,38 @@ impl OpenCall {
 pub fn messages_call(request: &Request, facts: &RequestFacts) -> Result<UpstreamCall, Error> {
     let head_deadline = if facts.stream { STREAM_HEAD_MAX } else { Duration::from_millis(CALL_MAX_MS) };
     Ok(UpstreamCall { asked: facts.asked.clone(), ..forwarded(request, "/v1/messages", head_deadline)? })
+}
+
+impl Ctx {
+    /// As [`Ctx::call_claude`], with no more `max_tokens` than the plan has. Where that is less than the request asks for,
+    /// as it is for SDKs that ask for all that the model has, the answer says so.
+    ///
+    /// # Errors
+    /// As for [`Ctx::call_claude`].
+    pub async fn call_within_plan(
+        &self,
+        call: OpenCall,
+        mut upstream: UpstreamCall,
+        facts: &RequestFacts,
+        hang_up: HangUp,
+        wire: ClientWire,
+    ) -> Result<Response, Error> {
+        let max_tokens = call.priced.max_tokens;
+        if max_tokens >= facts.max_tokens {
+            return self.call_claude(call, upstream, hang_up, wire).await;
+        }
+        upstream.body = with_max_tokens(&upstream.body, facts, max_tokens);
+        let mut response = self.call_claude(call, upstream, hang_up, wire).await?;
+        response.headers_mut().insert(HeaderName::from_static("x-purser-max-tokens"), max_tokens.into());
+        Ok(response)
+    }
+}
+
+/// A request with a lower `max_tokens`, and else as it came.
+fn with_max_tokens(body: &Bytes, facts: &RequestFacts, max_tokens: u64) -> Bytes {
+    let (before, after) = (body.get(..facts.max_tokens_at.start), body.get(facts.max_tokens_at.end..));
+    let number = max_tokens.to_string();
+    [before.unwrap_or_default(), number.as_bytes(), after.unwrap_or_default()].concat().into()
 }
 
 /// A caller's request as it goes out: body, version, betas and query as they came; the key is the deployment's.

@@ -71,6 +71,20 @@ fn ceiling(model: &ModelPrice, bound: &InputBound, max_tokens: u64) -> Result<i6
         .map_err(|error| Error::new(Code::FeatureNotPriced, "What this request could cost cannot be told.").log(error))
 }
 
+/// `max_tokens` is a ceiling: who asks for more than the plan has may get what the plan has. More than the model has is an
+/// error, as it is for Claude's own API.
+fn max_tokens(plan: &Plan, model: &ModelPrice, wish: &Wish<'_>) -> Result<u64, Error> {
+    let most_of_model = model.output_tokens_max.unwrap_or(plan.max_tokens);
+    let most = plan.max_tokens.min(most_of_model);
+    let asked = wish.max_tokens.unwrap_or(plan.default_max_tokens);
+    let least = wish.max_tokens_least.filter(|_| asked <= most_of_model).unwrap_or(asked);
+    if asked > most && least > most {
+        let detail = format!("`max_tokens` may be at most {most} with your plan and this model.");
+        return Err(Error::new(Code::MaxTokensTooLarge, detail).pointer("/max_tokens").member("max_tokens", most));
+    }
+    Ok(asked.min(most))
+}
+
 /// What a caller asks for.
 #[derive(Clone, Debug)]
 pub struct Wish<'a> {
@@ -78,6 +92,8 @@ pub struct Wish<'a> {
     pub model: Option<&'a str>,
     /// Most output tokens; `None` is the plan's own number.
     pub max_tokens: Option<u64>,
+    /// With how few the caller can do, where it asks for more than its plan has; `None` is as many as it asks for.
+    pub max_tokens_least: Option<u64>,
     /// The prompt and what else costs.
     pub bound: InputBound,
     /// Whether all output is seen while it is made: then money need not be held for all of it at once.
@@ -93,12 +109,7 @@ impl Ctx {
         let plan = caller.plan.plan();
         let model_requested = wish.model.unwrap_or(plan.default_model);
         let model = self.check_model(caller, model_requested)?;
-        let most = plan.max_tokens.min(model.output_tokens_max.unwrap_or(plan.max_tokens));
-        let max_tokens = wish.max_tokens.unwrap_or(plan.default_max_tokens);
-        if max_tokens > most {
-            let detail = format!("`max_tokens` may be at most {most} with your plan and this model.");
-            return Err(Error::new(Code::MaxTokensTooLarge, detail).pointer("/max_tokens").member("max_tokens", most));
-        }
+        let max_tokens = max_tokens(plan, model, wish)?;
         if wish.bound.fast && model.fast.is_none() {
             return Err(Error::new(Code::FeatureNotPriced, "This model has no fast mode.").pointer("/speed"));
         }

@@ -15,14 +15,14 @@ use super::{
     ClientWire, Ctx,
     call::OpenCall,
     elastic::Elastic,
-    pace::{Client, Pace},
+    pace::{Client, Next, Pace},
     recording::Recording,
     settle::Course,
 };
 use crate::{
     Error,
     chat::HEARTBEAT,
-    claude::{ClaudeError, Next, Observer, Outcome, UpstreamCall, UpstreamResponse},
+    claude::{ClaudeError, Observer, Outcome, UpstreamCall, UpstreamResponse},
     clock,
     config::plans::HangUp,
     http::{Body, Response, stream},
@@ -59,7 +59,10 @@ impl Ctx {
     ) -> Result<Response, Error> {
         let (head, answered) = oneshot::channel();
         call.made();
-        let observer = Observer::new(&upstream.asked);
+        let observer = match &wire {
+            ClientWire::Ui(_) | ClientWire::Json => Observer::new(&upstream.asked),
+            ClientWire::Bytes { .. } => Observer::new(&upstream.asked).without_content(),
+        };
         let (course, recording) = (Course::default(), self.record(&call, hang_up, &wire));
         let relay = Relay { ctx: self.clone(), call, hang_up, wire, observer, course, recording };
         self.after(relay.run(upstream, head));
@@ -107,7 +110,7 @@ impl Relay {
         }
     }
 
-    /// Every chunk goes out in the moment in which it came.
+    /// What has come together goes out together, in the moment in which it came.
     async fn pass_stream(&mut self, mut upstream: UpstreamResponse, head: Head) {
         let (sender, body) = stream();
         let response = self.stream_head(&upstream, body);
@@ -245,12 +248,13 @@ impl Relay {
     /// Reads the bytes and gives what the client gets for them.
     fn translate(&mut self, bytes: Bytes) -> Bytes {
         let mut out = Vec::new();
-        let wire = &mut self.wire;
-        let read = self.observer.push(&bytes, |event| {
-            if let ClientWire::Ui(ui) = wire {
-                ui.event(&event.data, &mut out);
+        let read = match &mut self.wire {
+            ClientWire::Ui(ui) => {
+                out.reserve(bytes.len());
+                self.observer.push(&bytes, |event| ui.event(event, &mut out))
             }
-        });
+            ClientWire::Json | ClientWire::Bytes { .. } => self.observer.push(&bytes, |_| ()),
+        };
         if let Err(error) = read {
             self.course.error = Some(error);
         }

@@ -6,7 +6,7 @@ use crate::{Code, Error};
 /// Headers that a page may read.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
     "x-request-id, request-id, server-timing, retry-after, ratelimit, ratelimit-policy, x-purser-degraded, \
-     x-vercel-ai-ui-message-stream, x-should-retry, anthropic-ratelimit-requests-limit, \
+     x-purser-max-tokens, x-vercel-ai-ui-message-stream, x-should-retry, anthropic-ratelimit-requests-limit, \
      anthropic-ratelimit-requests-remaining, anthropic-ratelimit-requests-reset",
 );
 

@@ -15,6 +15,13 @@ assert.equal(whole.finishReason, "stop");
 assert.ok(whole.usage.inputTokens > 0 && whole.usage.outputTokens > 0);
 console.log("generateText");
 
+// Without a number of its own the provider asks for all that the model has: more than any plan.
+const unbounded = await generateText({ model: claude, prompt: "Hello" });
+assert.match(unbounded.text, /stand-in/);
+assert.equal(unbounded.response.headers["x-purser-max-tokens"], "64000");
+assert.match(await streamText({ model: claude, prompt: "Hello" }).text, /stand-in/);
+console.log("no maxOutputTokens");
+
 const stream = streamText({ model: claude, prompt: "Hello again", maxOutputTokens: 200 });
 let pieces = 0;
 for await (const piece of stream.textStream) pieces += piece.length > 0 ? 1 : 0;

@@ -31,6 +31,14 @@ for (const tokens of ["input_tokens", "output_tokens"]) {
 }
 console.log("usage");
 
+// More than the plan has, and no more than the model has.
+const [asked, answer] = [ask("x", { max_tokens: 100_000, stream: true }), {}];
+const lowered = await client.messages.create(asked).withResponse();
+for await (const event of lowered.data) answer[event.type] = event;
+assert.equal(lowered.response.headers.get("x-purser-max-tokens"), "64000");
+assert.ok(answer.message_stop);
+console.log("max_tokens above the plan's");
+
 const tools = [{ name: "weather", description: "The weather", input_schema: { type: "object", properties: {} } }];
 const called = await client.messages.create(ask("[[standin: tool=weather]]", { tools }));
 assert.equal(called.stop_reason, "tool_use");
@@ -107,6 +115,12 @@ await fails(client.messages.create(ask("x", { container: "c" })), Anthropic.BadR
 await fails(new Anthropic({ baseURL: `${BASE_URL}/api`, apiKey: "nonsense", maxRetries: 0 }).messages.create(ask("x")), Anthropic.AuthenticationError);
 const free = new Anthropic({ baseURL: `${BASE_URL}/api`, apiKey: FREE_TOKEN, maxRetries: 0 });
 await fails(free.messages.create(ask("x", { model: "claude-opus-5-5" })), Anthropic.PermissionDeniedError);
+const refusal = (words) => client.messages.create(ask(`[[standin: ${words}]]`));
+await fails(refusal("error=invalid_request_error status=400 error_code=image_dimensions_too_large"), Anthropic.BadRequestError, (error) =>
+  assert.equal(error.error.error.details.error_code, "image_dimensions_too_large"),
+);
+await fails(refusal("error=conflict_error status=409"), Anthropic.ConflictError);
+await fails(client.messages.create(ask("[[standin: latency_ms=2000]]"), { timeout: 200 }), Anthropic.APIConnectionTimeoutError);
 await fails(client.messages.create(ask("[[standin: error=overloaded_error status=529]]")), Anthropic.InternalServerError, (error) =>
   assert.equal(error.status, 529),
 );

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time as clock
 import urllib.request
 
 import anthropic
@@ -107,6 +108,10 @@ patient = client.with_options(max_retries=2)
 overload = "error=overloaded_error status=529"
 following(overload, overload, overload, "")
 assert patient.messages.create(**ask("x")).stop_reason == "end_turn"
+following("error=rate_limit_error status=429 retry_after=5", "")
+begun = clock.monotonic()
+assert patient.messages.create(**ask("x")).stop_reason == "end_turn"
+assert clock.monotonic() - begun > 4.5, "the SDK waits as long as Claude said"
 print("retries")
 
 
@@ -122,6 +127,21 @@ fails(anthropic.NotFoundError, lambda: client.messages.create(**ask("x", model="
 fails(anthropic.BadRequestError, lambda: client.messages.create(**ask("x", container="c")))
 stranger = anthropic.Anthropic(base_url=base, api_key="nonsense", max_retries=0)
 fails(anthropic.AuthenticationError, lambda: stranger.messages.create(**ask("x")))
+conflict = ask("[[standin: error=conflict_error status=409]]")
+fails(anthropic.ConflictError, lambda: client.messages.create(**conflict))
+assert fails(anthropic.APIStatusError, lambda: client.messages.create(**ask("x" * 4_600_000))).status_code == 413
+broken = ask("[[standin: error=api_error status=500]]")
+fails(anthropic.InternalServerError, lambda: client.messages.create(**broken))
+slow = ask("[[standin: latency_ms=2000]]")
+fails(anthropic.APITimeoutError, lambda: client.with_options(timeout=0.2).messages.create(**slow))
+
+
+def cut_short():
+    with client.messages.stream(**ask("[[standin: cut_after=6]]")) as stream:
+        stream.get_final_message()
+
+
+fails(anthropic.APIError, cut_short)
 overload = ask("[[standin: error=overloaded_error status=529]]")
 # Major versions have different classes for it.
 assert fails(anthropic.APIStatusError, lambda: client.messages.create(**overload)).status_code == 529
