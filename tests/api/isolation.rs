@@ -34,7 +34,6 @@ impl<'a> Loot<'a> {
 
     /// How somebody else would get at it by an operation: a query, and a body. An operation that is new has to be
     /// thought about here.
-    #[expect(clippy::panic, reason = "a test panics where it fails")]
     fn attempts(&self, operation: &str) -> Vec<(String, Value)> {
         let conversation = self.conversation;
         let (no_body, chat) = (Value::Null, |body: Value| (String::new(), body));
