@@ -33,9 +33,17 @@ pub const DATABASE_URL_UNPOOLED: Var =
 /// Pool size.
 pub const DATABASE_POOL_MAX: Var =
     var("DATABASE_POOL_MAX", "Most Postgres connections of one function instance; 20 if absent.");
+/// The database's own authorities.
+pub const DATABASE_CA_CERT: Var = var(
+    "DATABASE_CA_CERT",
+    "The certificate of your Postgres provider's own authority, or several, as PEM, with line ends or `\\n` for them: TLS with a certificate of theirs is required then; Mozilla's list counts if absent.",
+);
 /// Redis over TCP.
 pub const REDIS_URL: Var =
     secret("REDIS_URL", "Redis over TCP, redis:// or rediss://; used when no Upstash REST URL is set.");
+/// Redis's own authorities.
+pub const REDIS_CA_CERT: Var =
+    var("REDIS_CA_CERT", "The same for Redis over TCP, which must be rediss:// then; Mozilla's list counts if absent.");
 /// The marketplace's other name for it.
 pub const KV_URL: Var = secret("KV_URL", "Read when REDIS_URL is absent: the name that marketplace integrations set.");
 /// Upstash REST.
@@ -191,8 +199,10 @@ pub const VARS: &[&Var] = &[
     &POSTGRES_URL,
     &DATABASE_URL_UNPOOLED,
     &DATABASE_POOL_MAX,
+    &DATABASE_CA_CERT,
     &REDIS_URL,
     &KV_URL,
+    &REDIS_CA_CERT,
     &UPSTASH_REDIS_REST_URL,
     &UPSTASH_REDIS_REST_TOKEN,
     &KV_REST_API_URL,

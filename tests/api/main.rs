@@ -38,6 +38,7 @@ mod sentry;
 mod sign_in;
 mod sign_out;
 mod streaming;
+mod tls;
 mod tokens;
 mod upstream_errors;
 mod usage;

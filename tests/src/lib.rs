@@ -4,12 +4,14 @@
 #![expect(clippy::disallowed_methods, reason = "processes and threads of the tests are the tests' own")]
 
 pub mod account;
+pub mod certificates;
 pub mod contract;
 pub mod deployment;
 pub mod function;
 pub mod http;
 pub mod ingest;
 pub mod packages;
+pub mod private_postgres;
 pub mod private_redis;
 pub mod provider;
 pub mod relay;

@@ -6,9 +6,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use crate::certificates::Certificate;
+
+/// What a Redis with TLS wants to hear.
+pub const PASSWORD: &str = "hunter2-of-redis";
+
 /// `redis-server` on a port of its own, keeping nothing; killed in the end.
 pub struct PrivateRedis {
     port: u16,
+    arguments: Vec<String>,
     server: Child,
 }
 
@@ -19,7 +25,26 @@ impl PrivateRedis {
     /// Where it does not start.
     pub fn start() -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        Self { port, server: launch(port) }
+        Self::launched(port, ["--port".to_owned(), port.to_string()].into())
+    }
+
+    /// Starts one that speaks TLS alone, with a certificate to show, and wants a password.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start_with_tls(certificate: &Certificate) -> Self {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let [certificate, key] = [&certificate.certificate, &certificate.key].map(|path| path.display().to_string());
+        let line = format!(
+            "--port 0 --tls-port {port} --tls-cert-file {certificate} --tls-key-file {key} \
+             --tls-ca-cert-file {certificate} --tls-auth-clients no --requirepass {PASSWORD}"
+        );
+        Self::launched(port, line.split(' ').map(str::to_owned).collect())
+    }
+
+    fn launched(port: u16, arguments: Vec<String>) -> Self {
+        let server = launch(&arguments);
+        Self { port, arguments, server }
     }
 
     /// Its port.
@@ -30,6 +55,11 @@ impl PrivateRedis {
     /// Where it is.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it is, if it was started with TLS.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://:{PASSWORD}@localhost:{}", self.port)
     }
 
     /// As a crash does it.
@@ -43,7 +73,7 @@ impl PrivateRedis {
 
     /// Again, empty, on the same port.
     pub fn start_again(&mut self) {
-        self.server = launch(self.port);
+        self.server = launch(&self.arguments);
     }
 
     /// It takes connections and bytes and answers nothing.
@@ -83,9 +113,10 @@ impl Drop for PrivateRedis {
 }
 
 /// Returns once it accepts connections.
-fn launch(port: u16) -> Child {
+fn launch(arguments: &[String]) -> Child {
     let mut server = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(arguments)
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .current_dir(std::env::temp_dir())
         .stdout(Stdio::piped())
         .spawn()

@@ -22,6 +22,7 @@ pub use self::{
     tcp::TcpCache,
     upstash::UpstashCache,
 };
+use crate::net::Authorities;
 
 /// How long an operation may take, a connection included, unless a test says otherwise.
 pub const DEADLINE: Duration = Duration::from_millis(200);
@@ -70,7 +71,15 @@ impl Cache {
     /// # Errors
     /// [`CacheError::Address`] if `url` is no `redis://` or `rediss://` URL.
     pub fn tcp(url: &str, prefix: &str) -> Result<Self, CacheError> {
-        Ok(Self { door: Door::Tcp(TcpCache::new(url, prefix)?), breaker: None })
+        Self::tcp_trusting(url, prefix, None)
+    }
+
+    /// Redis over TCP, with its own authorities in place of Mozilla's, where they are given.
+    ///
+    /// # Errors
+    /// As [`Cache::tcp`]; with authorities the URL must be `rediss://`.
+    pub fn tcp_trusting(url: &str, prefix: &str, authorities: Option<&Authorities>) -> Result<Self, CacheError> {
+        Ok(Self { door: Door::Tcp(TcpCache::new(url, prefix, authorities)?), breaker: None })
     }
 
     /// Upstash over REST. Parses, connects to nothing.

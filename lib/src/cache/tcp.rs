@@ -10,11 +10,14 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, Shared},
 };
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, Value, aio::MultiplexedConnection};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, TlsCertificates, Value,
+    aio::MultiplexedConnection,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Arg, CacheError, DEADLINE, Reply};
-use crate::clock;
+use crate::{clock, net, net::Authorities};
 
 /// A handshake that takes longer is given up and started anew.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -43,14 +46,21 @@ struct Slot {
 }
 
 impl TcpCache {
-    pub(super) fn new(url: &str, prefix: &str) -> Result<Self, CacheError> {
+    pub(super) fn new(url: &str, prefix: &str, authorities: Option<&Authorities>) -> Result<Self, CacheError> {
         let bad = || CacheError::Address("it must look like redis://USER:PASSWORD@HOST:PORT or rediss://…");
         let info: ConnectionInfo = url.into_connection_info().map_err(|_| bad())?;
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         // CLIENT SETINFO would be two billed commands a connection.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
         let info = info.set_tcp_settings(tcp).set_redis_settings(settings);
-        let client = Client::open(info).map_err(|_| bad())?;
+        let client = match authorities {
+            None => Client::open(info),
+            Some(authorities) => {
+                let root_cert = Some(authorities.pem().as_bytes().to_vec());
+                Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert })
+            }
+        };
+        let client = client.map_err(|_| bad())?;
         Ok(Self { client: Arc::new(client), prefix: prefix.into(), deadline: DEADLINE, slot: Arc::default() })
     }
 
@@ -191,7 +201,7 @@ fn cache_error(error: &redis::RedisError) -> CacheError {
         _ if error.kind() == redis::ErrorKind::AuthenticationFailed => CacheError::Auth,
         Some(code) => CacheError::from_server(&format!("{code} {}", error.detail().unwrap_or_default())),
         None if error.is_timeout() => CacheError::Deadline,
-        None => CacheError::Unreachable(error.category().to_owned()),
+        None => CacheError::Unreachable(net::certificate_fault(error).unwrap_or(error.category()).to_owned()),
     }
 }
 

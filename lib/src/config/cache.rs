@@ -23,6 +23,8 @@ pub enum Door {
     Tcp {
         /// The URL, which holds the password.
         url: Secret,
+        /// Authorities that are trusted in place of Mozilla's, as PEM; read where a connection is made.
+        ca_cert: Option<String>,
     },
     /// Upstash over REST.
     Rest {
@@ -59,7 +61,11 @@ impl Cache {
                 if !url.starts_with("redis://") && !url.starts_with("rediss://") {
                     return Err(ConfigError::malformed(&env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT"));
                 }
-                Door::Tcp { url: Secret::new(url) }
+                let ca_cert = env::get(&env::REDIS_CA_CERT);
+                if ca_cert.is_some() && url.starts_with("redis://") {
+                    return Err(ConfigError::malformed(&env::REDIS_URL, "rediss://HOST:PORT, as REDIS_CA_CERT is set"));
+                }
+                Door::Tcp { url: Secret::new(url), ca_cert }
             }
             (None, _, None) => return Ok(None),
         };

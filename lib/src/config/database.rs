@@ -17,6 +17,8 @@ pub enum Database {
         url: Secret,
         /// Most connections of one instance.
         pool_max: usize,
+        /// Authorities that are trusted in place of Mozilla's, as PEM; read where a connection is made.
+        ca_cert: Option<String>,
     },
     /// One SQLite file.
     Sqlite {
@@ -63,6 +65,13 @@ impl Database {
                 .filter(|max| (1..=1_000).contains(max))
                 .ok_or_else(|| ConfigError::malformed(&env::DATABASE_POOL_MAX, "a number from 1 to 1000"))?,
         };
-        Ok(Self::Postgres { url: Secret::new(url), pool_max })
+        let ca_cert = env::get(&env::DATABASE_CA_CERT);
+        if ca_cert.is_some() && url.contains("sslmode=disable") {
+            return Err(ConfigError::malformed(
+                &env::DATABASE_URL,
+                "without sslmode=disable, as DATABASE_CA_CERT is set",
+            ));
+        }
+        Ok(Self::Postgres { url: Secret::new(url), pool_max, ca_cert })
     }
 }

@@ -17,7 +17,7 @@ pub use secret::Secret;
 
 use std::fmt;
 
-use crate::env;
+use crate::{env, net::Authorities};
 
 /// Everything a function is told from outside.
 #[derive(Debug)]
@@ -86,6 +86,16 @@ impl Config {
             sentry_dsn: env::get(&env::SENTRY_DSN).map(Secret::new),
         })
     }
+}
+
+/// The authorities that a variable names, if it is set.
+///
+/// # Errors
+/// A sentence that names the variable, where it holds anything but certificates.
+pub fn authorities(var: &env::Var, pem: Option<&str>) -> Result<Option<Authorities>, ConfigError> {
+    let wanted = "certificates in PEM, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----";
+    let read = |pem| Authorities::from_pem(pem).ok_or_else(|| ConfigError::malformed(var, wanted));
+    pem.map(read).transpose()
 }
 
 /// Why a process does not start.

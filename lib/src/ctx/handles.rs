@@ -12,7 +12,7 @@ use crate::{
     books::{Books, Outbox},
     cache::Cache,
     claude::Claude,
-    config::{Config, ConfigError, cache::Door, database::Database},
+    config::{Config, ConfigError, authorities, cache::Door, database::Database},
     cost::hashes::UsageHashes,
     limit::Limiter,
     observe::sentry,
@@ -71,8 +71,9 @@ fn once<T>(
 fn store(config: &'static Config) -> Result<&'static Store, ConfigError> {
     static STORE: OnceLock<Store> = OnceLock::new();
     once(&STORE, || match &config.database {
-        Database::Postgres { url, pool_max } => {
-            let options = PostgresOptions { pool_max: *pool_max, ..PostgresOptions::default() };
+        Database::Postgres { url, pool_max, ca_cert } => {
+            let authorities = authorities(&crate::env::DATABASE_CA_CERT, ca_cert.as_deref())?;
+            let options = PostgresOptions { pool_max: *pool_max, authorities, ..PostgresOptions::default() };
             Store::postgres(url.expose(), options)
                 .map_err(|_| ConfigError::malformed(&crate::env::DATABASE_URL, "postgres://USER:PASSWORD@HOST/DB"))
         }
@@ -98,8 +99,12 @@ fn cache(config: &'static Config) -> Result<Option<&'static Cache>, ConfigError>
     let Some(settings) = &config.cache else { return Ok(None) };
     once(&CACHE, || {
         let cache = match &settings.door {
-            Door::Tcp { url } => Cache::tcp(url.expose(), &settings.prefix)
-                .map_err(|_| ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")),
+            Door::Tcp { url, ca_cert } => {
+                let authorities = authorities(&crate::env::REDIS_CA_CERT, ca_cert.as_deref())?;
+                Cache::tcp_trusting(url.expose(), &settings.prefix, authorities.as_ref()).map_err(|_| {
+                    ConfigError::malformed(&crate::env::REDIS_URL, "redis://HOST:PORT or rediss://HOST:PORT")
+                })
+            }
             Door::Rest { url, token } => Cache::upstash(url, token.expose(), &settings.prefix)
                 .map_err(|_| ConfigError::malformed(&crate::env::UPSTASH_REDIS_REST_URL, "https://HOST")),
         };

@@ -16,14 +16,14 @@ use tokio_postgres::{
 };
 
 use super::{Constraint, Row, Statement, StoreError, Value};
-use crate::clock;
+use crate::{clock, net, net::Authorities};
 
 /// Connections that have not been used for so long are thrown away: an instance is frozen between requests, its
 /// timers stand still, and what it thaws with may be dead.
 const IDLE_MAX_MS: i64 = 10_000;
 
-/// The pool's figures.
-#[derive(Clone, Copy, Debug)]
+/// The pool's figures, and whom it trusts.
+#[derive(Clone, Debug)]
 pub struct PostgresOptions {
     /// Most connections of this process.
     pub pool_max: usize,
@@ -31,11 +31,13 @@ pub struct PostgresOptions {
     pub wait_max: Duration,
     /// How long a statement or transaction may take.
     pub answer_max: Duration,
+    /// Authorities in place of Mozilla's; where there are any, nothing goes over a connection without TLS.
+    pub authorities: Option<Authorities>,
 }
 
 impl Default for PostgresOptions {
     fn default() -> Self {
-        Self { pool_max: 20, wait_max: Duration::from_secs(2), answer_max: Duration::from_secs(8) }
+        Self { pool_max: 20, wait_max: Duration::from_secs(2), answer_max: Duration::from_secs(8), authorities: None }
     }
 }
 
@@ -60,6 +62,10 @@ impl PostgresStore {
         config.connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("purser");
+        if options.authorities.is_some() {
+            // The default takes a server's word that it has no TLS.
+            config.ssl_mode(tokio_postgres::config::SslMode::Require);
+        }
         Ok(Self {
             config: Arc::new(config),
             options,
@@ -147,7 +153,10 @@ impl PostgresStore {
         pool.get().await.map_err(|error| match error {
             PoolError::Timeout(_) => Attempt::unavailable("no connection free in time"),
             // The server's own words can quote the role or the database's name.
-            PoolError::Backend(error) => Attempt::unavailable(&format!("no connection: {:?}", error.code())),
+            PoolError::Backend(error) => match net::certificate_fault(&error) {
+                Some(fault) => Attempt::unavailable(&format!("no connection: {fault}")),
+                None => Attempt::unavailable(&format!("no connection: {:?}", error.code())),
+            },
             _ => Attempt::unavailable("no connection"),
         })
     }
@@ -160,7 +169,8 @@ impl PostgresStore {
         if let Some(pool) = self.pool.get() {
             return Ok(pool);
         }
-        let tls = tokio_postgres_rustls::MakeRustlsConnect::new((*crate::net::tls_config()).clone());
+        let tls = self.options.authorities.as_ref().map_or_else(net::tls_config, Authorities::tls_config);
+        let tls = tokio_postgres_rustls::MakeRustlsConnect::new((*tls).clone());
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config((*self.config).clone(), tls, recycling);
         let pool = Pool::builder(manager)

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use purser::{
-    env,
+    config, env,
     store::{PostgresOptions, Store},
 };
 
@@ -23,7 +23,9 @@ fn run(arguments: Arguments, terminal: Terminal) -> Result<ExitCode, Failure> {
     // Migrations lock and run in one session: a pooler in between may break both.
     let url = env::first(&[&env::DATABASE_URL_UNPOOLED, &env::DATABASE_URL, &env::POSTGRES_URL])
         .ok_or_else(|| Failure::failed("DATABASE_URL is not set: there is nothing to migrate"))?;
-    let store = Store::postgres(&url, PostgresOptions::default())
+    let authorities = config::authorities(&env::DATABASE_CA_CERT, env::get(&env::DATABASE_CA_CERT).as_deref())
+        .map_err(|error| Failure::failed(error.to_string()))?;
+    let store = Store::postgres(&url, PostgresOptions { authorities, ..PostgresOptions::default() })
         .map_err(|_| Failure::failed("DATABASE_URL is malformed: it must be postgres://USER:PASSWORD@HOST/DB"))?;
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the migration failed: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
