@@ -32,7 +32,14 @@ async fn a_taken_address_is_answered_like_a_free_one_and_changes_nothing() {
         deployment.auth("POST", "/api/auth/account", network).json(&body).send().await
     };
     let first = up("ann@example.com", PASSWORD, "192.0.2.1").await;
+    let row =
+        async |what: &'static str| deployment.store.rows(Statement::new(what, [])).await.unwrap()[0].text(0).unwrap();
+    let (all, writer) = ("select cast(users as text) from users", "select cast(xmin as text) from users");
+    let before = (row(all).await, row(writer).await);
     let taken = up("Ann@EXAMPLE.com", "another fine password!", "192.0.2.2").await;
+    // Written as it was: without a write there would be nothing to flush, and the answer would come sooner.
+    let after = (row(all).await, row(writer).await);
+    assert!(after.0 == before.0 && after.1 != before.1, "{before:?} {after:?}");
     assert_eq!((first.status, &first.text), (taken.status, &taken.text));
     let names = |reply: &purser_tests::http::Reply| {
         let mut names: Vec<_> = reply.headers.keys().map(|name| name.as_str().to_owned()).collect();

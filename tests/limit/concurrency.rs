@@ -5,12 +5,12 @@ use std::sync::Arc;
 use purser::{
     cache::Cache,
     ids::CallId,
-    limit::{Ask, Limiter, Policy},
+    limit::{Ask, Decision, Limiter, Opening, Policy, RunningCall},
 };
 use purser_tests::services;
 use tokio::task::JoinSet;
 
-use crate::rig::{PATIENT, Rig, SqliteFile, budget_from_now, in_flight, open, standings, window};
+use crate::rig::{PATIENT, Rig, START_MS, SqliteFile, budget, budget_from_now, in_flight, open, standings, window};
 
 /// How many of 64 simultaneous asks are admitted, each on the limiter of its turn.
 async fn admitted(limiters: &[Limiter], policies: &[Policy], hold_nanousd: i64) -> usize {
@@ -92,5 +92,31 @@ async fn one_call_that_asks_and_settles_many_times_at_once_counts_once() {
         tasks.join_all().await;
         let left = standings(limiter.peek(&policies).await.unwrap());
         assert_eq!((left[0].remaining, left[1].remaining), (930, 9), "{}", rig.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn beside_ten_thousand_holds_exactly_ten_more_fit_and_the_wait_is_exact() {
+    for rig in Rig::all().await {
+        let running = (0..10_000).map(|number| RunningCall {
+            call_id: CallId(format!("running-{number}")),
+            hold_nanousd: 100,
+            ends_at_ms: START_MS + 61_000 + 10 * number,
+        });
+        let policy = budget("day", 1_001_050);
+        let opening =
+            Opening { policy: policy.clone(), settled_nanousd: 0, settling: Vec::new(), running: running.collect() };
+        rig.limiter.open(&opening).await.unwrap();
+        let limiters = [rig.limiter.clone()];
+        assert_eq!(admitted(&limiters, &[policy], 100).await, 10, "{}", rig.name);
+        // The ten expire after 60 s, then one of the others every 10 ms.
+        for (limit, wait_ms) in [(1_001_000, 60_000), (1_000_000, 61_000), (500_000, 111_000), (600, 160_940)] {
+            let (_, decision) = rig.ask(&[budget("day", limit)], 100).await;
+            let Decision::Refused { retry_after_ms, .. } = decision else { panic!("{}: {decision:?}", rig.name) };
+            assert_eq!(retry_after_ms, Some(wait_ms), "{}: {limit}", rig.name);
+        }
+        // All at once are gone at their time, and the sum is exact.
+        rig.at(200_000);
+        assert_eq!(rig.left(&budget("day", 1_000)).await.0, 1_000, "{}", rig.name);
     }
 }

@@ -57,3 +57,28 @@ async fn a_whole_turn_is_one_round_trip() {
     take(&store, "k2", "c", purser::store::Turn::Submit { message: &two }).await;
     assert_eq!(relay.round_trips() - before, 1);
 }
+
+#[tokio::test]
+async fn a_server_without_tls_hears_nothing_where_tls_is_asked_for_in_any_of_its_words() {
+    use std::io::{Read as _, Write as _};
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut asked = [0; 8];
+            socket.read_exact(&mut asked).unwrap();
+            // Postgres's word for: no TLS here.
+            socket.write_all(b"N").unwrap();
+            let mut more = Vec::new();
+            let _ = socket.read_to_end(&mut more);
+            (asked, more)
+        });
+        let store = Store::postgres(&format!("postgres://ann:hunter2@{address}/x?sslmode={mode}"), engines::options(1));
+        let refused = store.unwrap().rows(Statement::new("select 'x'", [])).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Unavailable(_)), "{mode}: {refused:?}");
+        let (asked, more) = server.join().unwrap();
+        // The SSLRequest of the protocol (PostgreSQL 17, "Message Formats"), and nothing after it.
+        assert_eq!((asked, more), ([0, 0, 0, 8, 4, 210, 22, 47], Vec::new()), "{mode}");
+    }
+}

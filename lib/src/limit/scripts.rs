@@ -4,47 +4,47 @@ use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
-    sha1: "e77e188c5af2b22ca70612bb4fef0a2753c74019",
+    sha1: "72fffc6fb1359bf54e1c29e0d02d0d99a8904238",
 };
 
 pub(super) static PEEK: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
-    sha1: "78a636775bafd820990ee46f8ed1fe9d4dbda354",
+    sha1: "db13919d2456f4f1426c3ac31a8f2e55e8754961",
 };
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "1d714092a76162cd5d711fe8baf4471d5f151ba5",
+    sha1: "d4f5dc5026d6da4eb9be72c04447fc63245a1bb4",
 };
 
 pub(super) static RELEASE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/release.lua")),
-    sha1: "addc0e52e1ce6aac4a8049176f06ec707a559abe",
+    sha1: "00e0c673c863b75bd44acc3f147bbf2668e47431",
 };
 
 pub(super) static EXTEND: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/extend.lua")),
-    sha1: "8d4225a05ae7b4ae6eb817854ed673a726e94200",
+    sha1: "55219645b0b2f5328cb54b6e7fa8581f5326ef3e",
 };
 
 pub(super) static OPEN: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/open.lua")),
-    sha1: "4a931e65901a1337e3e5e93101402816a5d08ebe",
+    sha1: "f92df4997320dac116890e009c8633f6055d43b3",
 };
 
 pub(super) static FORGET: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/forget.lua")),
-    sha1: "cb367e466c950e9511a515446ef2fa1fc02f4bd8",
+    sha1: "42fe8dad9e4cf181aac338b5c224f72183f8d381",
 };
 
 pub(super) static FIGURES: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
-    sha1: "2f59205d0597ef281508091d83178ca4f331f620",
+    sha1: "604140862c421d3553b8d213926bbd943f7773c8",
 };
 
 pub(super) static DROP: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
-    sha1: "84878c4906b8bcde7bbfd2e988cc8a13bc2b254a",
+    sha1: "08f51baf563f268d8e54edbc5b848d09f8a1de57",
 };
 
 /// What is noted about an identity; it needs no policies.

@@ -32,12 +32,23 @@ const SHARE: &str = "select cast(pg_advisory_xact_lock_shared(hashtext(current_s
 
 const ADVANCE: &str = "update limiter_epoch set epoch_ms = $1 where epoch_ms < $1";
 
-/// One statement, so that no call can be settled between the sum and the lists.
-const SNAPSHOT: &str = "select 'sum', '', cast(coalesce(sum(cost_nanousd), 0) as bigint), cast(0 as bigint) from calls \
-    where state = 'settled' and created_ms >= $1 and created_ms < $2 and ($3 <> 'plan' or plan = $4) and ($3 <> 'subject' or subject = $4) \
-    union all select state, id, ceiling_nanousd, created_ms from calls \
-    where created_ms >= $1 and created_ms < $2 and ($3 <> 'plan' or plan = $4) and ($3 <> 'subject' or subject = $4) \
-    and (state = 'reserved' or booked_ms is null)";
+macro_rules! lists {
+    ($($state:literal),+) => {
+        concat!(
+            "select 'sum', '', cast(coalesce(sum(cost_nanousd), 0) as bigint), cast(0 as bigint) from calls ",
+            "where state = 'settled' and created_ms >= $1 and created_ms < $2 ",
+            "and ($3 <> 'plan' or plan = $4) and ($3 <> 'subject' or subject = $4)",
+            $(
+                " union all select state, id, ceiling_nanousd, created_ms from calls where ", $state,
+                " and created_ms >= $1 and created_ms < $2 ",
+                "and ($3 <> 'plan' or plan = $4) and ($3 <> 'subject' or subject = $4)"
+            ),+
+        )
+    };
+}
+
+/// One statement, so that no call can be settled between the sum and the lists. Each list has an index of its own.
+const SNAPSHOT: &str = lists!("state = 'reserved'", "state = 'settled' and booked_ms is null");
 
 impl Store {
     /// Notes that the limiter's memory began at `epoch_ms`, then reads a budget's calls made from `since_ms` to before

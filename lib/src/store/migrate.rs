@@ -9,6 +9,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_billing_truth", include_str!("migrations/0004_billing_truth.sql")),
     ("0005_files_and_tool_results", include_str!("migrations/0005_files_and_tool_results.sql")),
     ("0006_degraded", include_str!("migrations/0006_degraded.sql")),
+    ("0007_budget_sums", include_str!("migrations/0007_budget_sums.sql")),
 ];
 
 /// Any number that nothing else locks: it keeps two migrating processes apart.

@@ -56,7 +56,7 @@ impl std::fmt::Debug for PostgresStore {
 
 impl PostgresStore {
     pub(super) fn new(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
-        let mut config: tokio_postgres::Config = url.parse().map_err(|_| StoreError::Malformed)?;
+        let mut config: tokio_postgres::Config = known_modes(url).parse().map_err(|_| StoreError::Malformed)?;
         config.connect_timeout(Duration::from_secs(5));
         config.keepalives_idle(Duration::from_secs(30));
         config.application_name("purser");
@@ -172,6 +172,12 @@ impl PostgresStore {
             .map_err(|_| Attempt::unavailable("no pool"))?;
         Ok(self.pool.get_or_init(|| pool))
     }
+}
+
+/// The URL with modes of TLS that the client knows. Wherever there is TLS, the certificate and its host are checked, so
+/// libpq's stricter modes ask for what `require` does here.
+fn known_modes(url: &str) -> String {
+    url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require")
 }
 
 /// A failed attempt, and whether the connection had gone.

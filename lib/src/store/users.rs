@@ -61,8 +61,10 @@ pub struct UserChange<'a> {
 /// How the owners begin that deleted accounts leave their calls to. They lead to nobody.
 pub const GONE: &str = "gone:";
 
+/// Where the address is taken, its row is written as it is: a transaction that writes nothing is not flushed to the
+/// disk, which a stranger could tell by the clock.
 const INSERT: &str = "insert into users (id, email, password, plan, created_ms, updated_ms, carried_from) \
-    values ($1, $2, $3, 'free', $4, $4, $5) on conflict (email) do nothing";
+    values ($1, $2, $3, 'free', $4, $4, $5) on conflict (email) do update set updated_ms = users.updated_ms";
 const BY_EMAIL: &str = concat!(
     "select u.id, u.email, u.password, ",
     plan_in_force!("$2"),

@@ -94,35 +94,40 @@ local function obstacle(all, now, began)
   return lost[3] and lost or nil
 end
 
+-- When so much of a budget's live holds has expired. Counted from the end that is nearer: one hold is mostly enough, or,
+-- of a budget that is far above its limit, all but a few.
+local function freed_at(policy, need, now)
+  local from_top = 2 * need > policy.held
+  local command = from_top and 'ZREVRANGE' or 'ZRANGE'
+  local bound = from_top and policy.held - need or need - 1
+  local rank = from_top and 0 or redis.call('ZCOUNT', policy.entries, '-inf', text(now))
+  local passed, page = 0, 1
+  while true do
+    local found = redis.call(command, policy.entries, text(rank), text(rank + page - 1), 'WITHSCORES')
+    if #found == 0 then
+      return policy.span
+    end
+    for i = 1, #found, 2 do
+      passed = passed + amount_of(found[i])
+      if passed > bound then
+        return tonumber(found[i + 1])
+      end
+    end
+    rank, page = rank + page, 100
+  end
+end
+
 -- The wait until `need` more is free if nothing else happens: -1 is never.
 local function wait_for(policy, need, now)
-  local live = { 'ZRANGEBYSCORE', policy.entries, '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT' }
   local at = nil
   if policy.kind ~= 'budget' then
-    live[7], live[8] = text(need - 1), '1'
-    at = tonumber(redis.call(unpack(live))[2])
+    local live = { policy.entries, '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', text(need - 1), '1' }
+    at = tonumber(redis.call('ZRANGEBYSCORE', unpack(live))[2])
     if not at then
       return -1
     end
   else
-    at = policy.span
-    local freed, offset, page = 0, 0, 1
-    while need <= policy.held and freed < need do
-      live[7], live[8] = text(offset), text(page)
-      local found = redis.call(unpack(live))
-      if #found == 0 then
-        break
-      end
-      for i = 1, #found, 2 do
-        freed = freed + amount_of(found[i])
-        if freed >= need then
-          at = math.min(at, tonumber(found[i + 1]))
-          break
-        end
-      end
-      -- Mostly the first hold is enough; where it is not, few more are.
-      offset, page = offset + page, 100
-    end
+    at = need <= policy.held and math.min(policy.span, freed_at(policy, need, now)) or policy.span
   end
   return math.max(at - now, 1)
 end
