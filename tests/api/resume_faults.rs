@@ -137,7 +137,7 @@ async fn asking_for_a_running_answer_takes_one_postgres_round_trip_and_no_redis_
             assert_nothing(&resume(&other, &token).send().await);
             taken.push((redis.round_trips() - before.0, postgres.round_trips() - before.1));
         }
-        // One that is sent in two pieces, because the machine is busy, looks like two.
+        // On a busy machine a piece of one may come so late that it looks like two.
         assert!(taken.contains(&(0, 1)), "{taken:?}");
         let (response, ended) = answer_in_the_middle(&deployment, &token, "").await;
         let before = postgres.round_trips();

@@ -40,7 +40,7 @@ async fn a_warm_chat_call_takes_one_redis_and_one_postgres_round_trip_before_cla
             response.text().await.unwrap();
             ended().await;
         }
-        // One that is sent in two pieces, because the machine is busy, looks like two.
+        // On a busy machine a piece of one may come so late that it looks like two.
         assert!(taken.contains(&(1, 1)), "{} {taken:?}", &token[..9]);
     }
 }
