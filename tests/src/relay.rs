@@ -7,7 +7,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
+
+/// How long an answer is on its way: a question of several pieces must not have an answer between them, which nobody has
+/// waited for.
+const WAY_BACK: Duration = Duration::from_millis(3);
 
 /// A running relay.
 pub struct CountingRelay {
@@ -90,7 +95,12 @@ fn relay(client: TcpStream, service_port: u16, round_trips: &Arc<AtomicUsize>) {
             }
         });
     });
-    std::thread::spawn(move || pump(service, client, || is_asking.store(false, Ordering::SeqCst)));
+    std::thread::spawn(move || {
+        pump(service, client, || {
+            std::thread::sleep(WAY_BACK);
+            is_asking.store(false, Ordering::SeqCst);
+        });
+    });
 }
 
 fn pump(mut from: TcpStream, mut to: TcpStream, on_bytes: impl Fn()) {

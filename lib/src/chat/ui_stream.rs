@@ -188,6 +188,9 @@ impl UiStream {
 
     /// The end of an answer that failed; what came before stays with the client. The figures come first, because an
     /// error ends what a client reads.
+    ///
+    /// An answer that ran out of time ends so too, and not with `abort`: `useChat` of v5, v6 and v7 passes over that chunk,
+    /// so that half an answer would look like a whole one. Who stops an answer has closed the connection by then.
     pub fn error(&mut self, text: &str, finish: Option<&Finish>) -> Vec<u8> {
         let mut out = Vec::new();
         self.close_all(&mut out);

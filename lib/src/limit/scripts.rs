@@ -4,47 +4,47 @@ use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
-    sha1: "72fffc6fb1359bf54e1c29e0d02d0d99a8904238",
+    sha1: "93a700912dfdcb42c5a98a49329567c66930bb45",
 };
 
 pub(super) static PEEK: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
-    sha1: "db13919d2456f4f1426c3ac31a8f2e55e8754961",
+    sha1: "b4dcf81fcb98870350880eef3a8b4cee444ff90d",
 };
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "d4f5dc5026d6da4eb9be72c04447fc63245a1bb4",
+    sha1: "81be63cd3a5885788d8554397b4a60ee70801986",
 };
 
 pub(super) static RELEASE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/release.lua")),
-    sha1: "00e0c673c863b75bd44acc3f147bbf2668e47431",
+    sha1: "675a87efbe91babfd4d678f2e168e474a5ae640f",
 };
 
 pub(super) static EXTEND: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/extend.lua")),
-    sha1: "55219645b0b2f5328cb54b6e7fa8581f5326ef3e",
+    sha1: "f8739dcd7e63971de593b94c5cdce084825b544e",
 };
 
 pub(super) static OPEN: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/open.lua")),
-    sha1: "f92df4997320dac116890e009c8633f6055d43b3",
+    sha1: "4655649b83f994f1b08152f487d993072fd4eda5",
 };
 
 pub(super) static FORGET: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/forget.lua")),
-    sha1: "42fe8dad9e4cf181aac338b5c224f72183f8d381",
+    sha1: "a104630f48b258fb34d1402a42babd5cac4a9676",
 };
 
 pub(super) static FIGURES: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
-    sha1: "604140862c421d3553b8d213926bbd943f7773c8",
+    sha1: "7caeaedc0a48ca1fb655740bdc83ff66da99742c",
 };
 
 pub(super) static DROP: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
-    sha1: "08f51baf563f268d8e54edbc5b848d09f8a1de57",
+    sha1: "d6ed59caab67df84e3c4ff40e8c2318854fc7b16",
 };
 
 /// What is noted about an identity; it needs no policies.

@@ -5,7 +5,8 @@
 -- refusal.
 
 local now = now_ms()
-local identity_keys, refusal = identity(2, 2)
+local values = redis.call('MGET', unpack(KEYS, 1, 1 + tonumber(ARGV[2])))
+local identity_keys, refusal = identity(2, 2, values)
 if refusal then
   return refusal
 end
@@ -13,7 +14,7 @@ local all = policies(2 + identity_keys, 5)
 for _, policy in ipairs(all) do
   read(policy, now)
 end
-local answer = obstacle(all, now, epoch(now, false))
+local answer = obstacle(all, now, epoch(now, false, values[1]))
 if not answer then
   answer = { 1 }
   for _, policy in ipairs(all) do

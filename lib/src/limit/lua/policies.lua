@@ -26,8 +26,12 @@ local function now_ms()
 end
 
 -- The epoch expires when every period that it could matter to is over; then another one begins.
-local function epoch(now, writes)
-  local began = redis.call('GET', KEYS[1])
+-- `read` is what the key says, where it has been read already.
+local function epoch(now, writes, read)
+  local began = read
+  if began == nil then
+    began = redis.call('GET', KEYS[1])
+  end
   if began then
     return tonumber(began)
   end
@@ -59,21 +63,38 @@ local function amount_of(member)
   return tonumber(string.match(member, ':(%d+)$'))
 end
 
--- What is used now. Holds that have expired are left out, and listed in policy.expired.
+-- What is used now. Where no entry has expired, which is so nearly always, policy.frees is when the first one will, if
+-- there is one. Holds that have expired are left out, and listed in policy.expired; the first live ones, as member and
+-- score in turn, are in policy.first.
 local function read(policy, now)
   if policy.kind ~= 'budget' then
-    policy.used = redis.call('ZCOUNT', policy.entries, '(' .. text(now), '+inf')
+    local oldest = redis.call('ZRANGE', policy.entries, '0', '0', 'WITHSCORES')
+    policy.frees = tonumber(oldest[2])
+    policy.has_expired = policy.frees and policy.frees <= now or false
+    if policy.has_expired then
+      policy.frees = nil
+      policy.used = redis.call('ZCOUNT', policy.entries, '(' .. text(now), '+inf')
+    else
+      policy.used = policy.frees and redis.call('ZCARD', policy.entries) or 0
+    end
+    policy.is_empty = policy.used == 0
     return
   end
   local account = redis.call('HMGET', policy.account, 'spent', 'held')
   policy.is_open = account[1] and true or false
   policy.held = tonumber(account[2] or 0)
-  policy.expired = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now))
+  policy.expired, policy.first = {}, redis.call('ZRANGE', policy.entries, '0', '7', 'WITHSCORES')
+  policy.frees = tonumber(policy.first[2])
+  if policy.frees and policy.frees <= now then
+    policy.expired, policy.first = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now)), {}
+    policy.frees = nil
+  end
   policy.expired_amount = 0
   for _, member in ipairs(policy.expired) do
     policy.expired_amount = policy.expired_amount + amount_of(member)
   end
   policy.held = policy.held - policy.expired_amount
+  policy.is_empty = policy.held == 0
   policy.used = tonumber(account[1] or 0) + policy.held
 end
 
@@ -120,7 +141,9 @@ end
 -- The wait until `need` more is free if nothing else happens: -1 is never.
 local function wait_for(policy, need, now)
   local at = nil
-  if policy.kind ~= 'budget' then
+  if need == 1 and policy.frees then
+    at = policy.kind == 'budget' and math.min(policy.span, policy.frees) or policy.frees
+  elseif policy.kind ~= 'budget' then
     local live = { policy.entries, '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', text(need - 1), '1' }
     at = tonumber(redis.call('ZRANGEBYSCORE', unpack(live))[2])
     if not at then

@@ -10,9 +10,9 @@
 local call_id, hold = ARGV[2], tonumber(ARGV[3])
 local slot_ttl, hold_ttl = tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = now_ms()
-local began = epoch(now, true)
-local known = redis.call('GET', KEYS[2])
-local identity_keys, refusal = identity(3, 7)
+local values = redis.call('MGET', unpack(KEYS, 1, 2 + tonumber(ARGV[7])))
+local began, known = epoch(now, true, values[1]), values[2]
+local identity_keys, refusal = identity(3, 7, values)
 if refusal and not known then
   return refusal
 end
@@ -30,9 +30,19 @@ local function sweep(policy)
   redis.call('HINCRBY', policy.account, 'held', text(-policy.expired_amount))
 end
 
+-- What is known of the first entry stays known.
+local function add(policy, member, frees)
+  redis.call('ZADD', policy.entries, text(frees), member)
+  if policy.is_empty or policy.frees then
+    policy.frees = math.min(policy.frees or frees, frees)
+  end
+end
+
 local function take_place(policy, lives)
-  redis.call('ZREMRANGEBYSCORE', policy.entries, '-inf', text(now))
-  redis.call('ZADD', policy.entries, text(now + lives), call_id)
+  if policy.has_expired then
+    redis.call('ZREMRANGEBYSCORE', policy.entries, '-inf', text(now))
+  end
+  add(policy, call_id, now + lives)
   -- A minute more than needed; never less than an entry that is there already needs.
   local ttl = lives + 60000
   if policy.kind == 'window' or redis.call('PTTL', policy.entries) < ttl then
@@ -43,7 +53,7 @@ end
 
 local function take_money(policy)
   if hold > 0 then
-    redis.call('ZADD', policy.entries, text(now + hold_ttl), call_id .. ':' .. text(hold))
+    add(policy, call_id .. ':' .. text(hold), now + hold_ttl)
     redis.call('HINCRBY', policy.account, 'held', text(hold))
     if policy.held == 0 then
       -- The set, and perhaps the account, are new.
@@ -106,9 +116,10 @@ end
 local seen = {}
 for _, policy in ipairs(all) do
   if policy.kind == 'budget' and policy.held > 0 then
-    local old = text(now + hold_ttl - slot_ttl)
-    for _, member in ipairs(redis.call('ZRANGEBYSCORE', policy.entries, '-inf', old, 'LIMIT', '0', '8')) do
-      if not seen[member] then
+    local old = now + hold_ttl - slot_ttl
+    for i = 1, #policy.first, 2 do
+      local member = policy.first[i]
+      if tonumber(policy.first[i + 1]) <= old and not seen[member] then
         seen[member] = true
         answer[#answer + 1] = member
       end
