@@ -75,6 +75,10 @@ pub fn certificate_fault(error: &(dyn Error + 'static)) -> Option<&'static str> 
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "the certificate is of another host"
             }
+            // What `openssl req -x509` makes unless it is told otherwise.
+            CertificateError::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => {
+                "the certificate is for an authority (CA:TRUE), not for a server"
+            }
             _ => "the certificate is not valid",
         });
     }

@@ -94,12 +94,13 @@ async fn a_call_goes_over_tls_to_a_postgres_and_a_redis_of_their_own_authorities
 }
 
 /// Certificates that must not do, who is trusted with them, and how the log tells it.
-fn wrong(authority: &Authority) -> [(Certificate, Option<String>, &'static str); 4] {
+fn wrong(authority: &Authority) -> [(Certificate, Option<String>, &'static str); 5] {
     [
         (authority.certify("localhost", 2), None, "not trusted"),
         (authority.certify("localhost", 2), Some(Authority::new().pem()), "not trusted"),
         (authority.certify("localhost", -1), Some(authority.pem()), "has expired"),
         (authority.certify("db.example.com", 2), Some(authority.pem()), "of another host"),
+        (authority.itself(), Some(authority.pem()), "not for a server"),
     ]
 }
 

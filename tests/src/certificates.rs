@@ -42,6 +42,11 @@ impl Authority {
         std::fs::read_to_string(self.folder.join("ca.crt")).unwrap()
     }
 
+    /// Its own certificate, to be shown by a server.
+    pub fn itself(&self) -> Certificate {
+        Certificate { certificate: self.folder.join("ca.crt"), key: self.folder.join("ca.key") }
+    }
+
     /// A certificate for a host that holds for some days; one that holds for `-1` has expired.
     ///
     /// # Panics
