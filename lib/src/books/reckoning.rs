@@ -1,6 +1,6 @@
 //! The copies compared with the ledger, and put right.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ const DAY_MS: i64 = 86_400_000;
 const ATTEMPTS: u32 = 8;
 /// The first wait in between; each is longer than the one before. All together a second and a half.
 const WAIT: Duration = Duration::from_millis(40);
+/// How long a comparison of all copies waits in between altogether, however many of them differ.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a comparison found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -60,9 +62,10 @@ impl Books {
     /// `store_unavailable`, `limiter_unavailable`, `internal` where the hashes do not answer.
     pub async fn reckon(&self, since_ms: i64, repairs: bool) -> Result<Reckoning, Error> {
         let now_ms = self.limiter.now_ms().await.map_err(unavailable)?;
+        let patience = Patience { until: Instant::now() + PATIENCE };
         let mut found = Reckoning::default();
         for policy in self.budgets_in_use(now_ms).await? {
-            let differences = self.compare_budget(&policy).await?;
+            let differences = self.compare_budget(&policy, &patience).await?;
             if repairs && !differences.is_empty() {
                 self.limiter.drop_accounts(std::slice::from_ref(&policy)).await.map_err(unavailable)?;
             }
@@ -70,10 +73,10 @@ impl Books {
         }
         let until_ms = now_ms.max(clock::now_ms()).saturating_add(DAY_MS);
         for (day, sum) in self.store.sums_by_day(since_ms, until_ms).await? {
-            found.add(self.compare_hash(&Hashed::Day(day), sum, repairs).await?);
+            found.add(self.compare_hash(&Hashed::Day(day), sum, repairs, &patience).await?);
         }
         for (owner, sum) in self.store.sums_by_owner(since_ms, until_ms).await? {
-            found.add(self.compare_hash(&Hashed::Owner(owner), sum, repairs).await?);
+            found.add(self.compare_hash(&Hashed::Owner(owner), sum, repairs, &patience).await?);
         }
         found.in_motion = self.store.unbooked().await?;
         Ok(found)
@@ -101,13 +104,15 @@ impl Books {
 
     /// Compares a budget with its sum. Where they differ, they are read again until nothing is on its way between them,
     /// and once more in any case: a call may have been settled between the two readings.
-    async fn compare_budget(&self, policy: &Policy) -> Result<Vec<Difference>, Error> {
+    async fn compare_budget(&self, policy: &Policy, patience: &Patience) -> Result<Vec<Difference>, Error> {
         let (mut differences, _) = self.read_budget(policy).await?;
         for attempt in 1..=ATTEMPTS {
             if differences.is_empty() {
                 break;
             }
-            tokio::time::sleep(WAIT * attempt).await;
+            if !patience.wait(attempt).await && attempt > 1 {
+                break;
+            }
             let (found, is_still) = self.read_budget(policy).await?;
             differences = found;
             if is_still {
@@ -151,7 +156,13 @@ impl Books {
 
     /// Compares a hash with a sum. Where they differ, they are read again until nothing is on its way between them: the
     /// hash first, so that whatever it has counted is in the ledger's sum.
-    async fn compare_hash(&self, hashed: &Hashed, sum: LedgerSum, repairs: bool) -> Result<Vec<Difference>, Error> {
+    async fn compare_hash(
+        &self,
+        hashed: &Hashed,
+        sum: LedgerSum,
+        repairs: bool,
+        patience: &Patience,
+    ) -> Result<Vec<Difference>, Error> {
         let hash = hashed.hash();
         let mut differences = hash_differences(&hash, &sum, &self.totals(&hash).await?);
         for attempt in 1..=ATTEMPTS {
@@ -171,7 +182,9 @@ impl Books {
                     break;
                 }
             }
-            tokio::time::sleep(WAIT * attempt).await;
+            if !patience.wait(attempt).await {
+                break;
+            }
         }
         Ok(differences)
     }
@@ -189,6 +202,22 @@ impl Books {
             }
             Hashed::Owner(owner) => Ok(self.store.sum_of_owner(owner).await?),
         }
+    }
+}
+
+/// What is left of the time that a comparison waits in between.
+struct Patience {
+    until: Instant,
+}
+
+impl Patience {
+    /// Waits, longer each time; false, and at once, where there has been waiting enough.
+    async fn wait(&self, attempt: u32) -> bool {
+        let is_left = Instant::now() < self.until;
+        if is_left {
+            tokio::time::sleep(WAIT * attempt).await;
+        }
+        is_left
     }
 }
 
