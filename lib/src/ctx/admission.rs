@@ -87,12 +87,11 @@ impl Ctx {
                     let epoch_ms = has_budget.then_some(epoch_ms);
                     return Ok(Hold { call_id, policies, standings, taken_ms: at_ms, epoch_ms, here: None });
                 }
-                Decision::Refused { overdue, violated, .. }
-                    if !has_looked && self.may_free(&overdue, &violated, &policies).await? =>
-                {
-                    has_looked = true;
-                }
-                Decision::Refused { violated, retry_after_ms, standings, .. } => {
+                Decision::Refused { violated, retry_after_ms, standings, overdue } => {
+                    if !has_looked && self.may_free(&overdue, &violated, &policies).await? {
+                        has_looked = true;
+                        continue;
+                    }
                     let (policies, violated, standings) = (&policies, &violated, &standings);
                     return Err(Refusal { caller, call, policies, violated, retry_after_ms, standings }.error());
                 }

@@ -23,7 +23,8 @@ pub(super) fn watch() {
         } else {
             let _ = writeln!(std::io::stderr(), "purser panicked at {place}");
         }
-        PLACE.set(Some(place));
+        // A thread that ends has nothing left to keep it in, and needs nothing.
+        let _ = PLACE.try_with(|last| last.set(Some(place)));
     }));
 }
 

@@ -22,9 +22,6 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
-/// How often a difference is looked at again while calls are on their way.
-const LOOKS: u32 = 10;
-
 fn run(mut arguments: Arguments, terminal: Terminal) -> Result<ExitCode, Failure> {
     let is_json = arguments.flag("--json");
     let repairs = match arguments.command().as_deref() {
@@ -56,15 +53,7 @@ async fn reckon(books: &Books, repairs: bool) -> Result<Reckoning, purser::Error
         let now_ms = books.limiter.now_ms().await.map_err(purser::Error::internal)?;
         books.sweep_ledger(now_ms).await?;
     }
-    let mut looks = 0;
-    loop {
-        let found = books.reckon(0, repairs).await?;
-        looks += 1;
-        if found.differences.is_empty() || found.in_motion == 0 || looks == LOOKS {
-            return Ok(found);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    }
+    books.reckon(0, repairs).await
 }
 
 fn print(found: &Reckoning, repairs: bool, terminal: Terminal) {

@@ -8,6 +8,8 @@ const TEXT_MAX: usize = 300;
 const SECRETS: [&str; 12] = ["sk-", "sk_", "rk_", "pk_", "whsec_", "cus_", "eyJ", "ghp_", "xox", "AKIA", "AX", "redis"];
 /// What comes after these words is one.
 const BEFORE_SECRETS: [&str; 5] = ["bearer", "basic", "password", "secret", "apikey"];
+/// What may stand between a name and a key in one word.
+const PARTS: [char; 6] = [':', '/', '[', ']', '?', '&'];
 /// Nobody writes words that long.
 const WORD_MAX: usize = 40;
 
@@ -35,13 +37,18 @@ fn push(clean: &mut String, word: &str, is_next_secret: &mut bool) {
     }
     let is_announced = std::mem::take(is_next_secret);
     let bare = word.trim_matches([':', '.', '/']);
-    *is_next_secret = BEFORE_SECRETS.contains(&bare.to_ascii_lowercase().as_str());
+    *is_next_secret = announces(bare);
     clean.push_str(if is_announced || is_sensitive(bare) { "[…]" } else { word });
+}
+
+fn announces(word: &str) -> bool {
+    BEFORE_SECRETS.contains(&word.to_ascii_lowercase().as_str())
 }
 
 fn is_sensitive(word: &str) -> bool {
     let is_address = word.contains('@');
-    let is_secret = SECRETS.iter().any(|start| word.starts_with(start) && word.len() > start.len() + 6);
+    let is_key = |part: &str| SECRETS.iter().any(|start| part.starts_with(start) && part.len() > start.len() + 6);
+    let is_secret = word.split(PARTS).any(is_key) || word.split_once(PARTS).is_some_and(|(name, _)| announces(name));
     let host = word.rsplit_once(':').map_or(word, |(host, _)| host);
     let is_ip = [word, host].iter().any(|one| one.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
     let is_url = word.contains("://");
@@ -68,6 +75,9 @@ mod tests {
             ("key sk-ant-api03-abcdefgh was refused", "key […] was refused"),
             ("password=hunter2 user=ann", "password=[…] user=ann"),
             ("peer [2001:db8::1]:443 closed", "peer […] closed"),
+            ("key:sk-ant-api03-abcdefgh [eyJhbGciOiJIUzI1NiJ9.e30.x]", "[…] […]"),
+            ("password:hunter2 token/whsec_abcdefgh", "[…] […]"),
+            ("at lib/src/x.rs:10:5", "at lib/src/x.rs:10:5"),
             ("Redis did not answer in time", "Redis did not answer in time"),
             ("row 01a20d5d-679f-768b-ab27-05ff8b13f636 is gone", "row 01a20d5d-679f-768b-ab27-05ff8b13f636 is gone"),
         ];
@@ -79,7 +89,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_address_and_no_key_survives_anywhere(before in ".{0,80}", after in ".{0,80}", name in "[a-z]{1,12}") {
-            let text = format!("{before} {name}@example.com sk_live_{name}abcdef {after}");
+            let text = format!("{before} {name}@example.com key:sk_live_{name}abcdef {after}");
             let clean = scrub(&text);
             prop_assert!(!clean.contains("@example.com"), "{clean}");
             prop_assert!(!clean.contains("sk_live_"), "{clean}");
