@@ -208,7 +208,7 @@ async fn somebody_who_has_signed_out_stays_out_without_redis() {
 }
 
 /// Takes POSTs and gives their bodies.
-fn receiver() -> (String, mpsc::Receiver<Value>) {
+pub(crate) fn receiver() -> (String, mpsc::Receiver<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (sender, bodies) = mpsc::channel();

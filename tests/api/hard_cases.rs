@@ -176,7 +176,9 @@ async fn a_call_that_ends_after_its_hold_expired_and_another_took_the_room_count
 #[tokio::test]
 async fn more_cache_writes_than_were_counted_are_charged_and_told() {
     let ceiling = crate::budgets::ceiling_nanousd().await;
+    let (owner, told) = crate::degraded::receiver();
     let mut deployment = Deployment::new().await;
+    deployment.set("ALERT_WEBHOOK_URL", &owner);
     deployment.set("PLAN_BUDGETS_USD", &format!("pro.user-day={}", purser::cost::format_usd(ceiling)));
     let token = token::mint("ann", "pro");
     deployment.claude.next("cache_growth=1000000");
@@ -184,6 +186,9 @@ async fn more_cache_writes_than_were_counted_are_charged_and_told() {
     let row = &deployment.ledger().await[0];
     assert!(row.cost_nanousd.unwrap() >= 125_000_000 && row.source.as_deref() == Some("provider"), "{row:?}");
     assert_eq!(alarms(&deployment.function("v1-messages")).len(), 1);
+    let told: Vec<Value> = told.try_iter().collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["text"], "Purser: a call has brought the budget user-day above its limit.", "{told:?}");
     let usage = deployment.call("GET", "/api/usage").bearer(&token).send().await.json();
     assert_eq!(usage["totals"]["cost_nanousd"].as_i64(), row.cost_nanousd);
     assert_eq!(deployment.message(&token, 100).await.status, 429);

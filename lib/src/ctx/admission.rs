@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Ctx,
-    degraded::{TakenHere, Unanswered, is_outage, learn_time, limiter_now_ms},
+    degraded::{TakenHere, Unanswered, is_outage},
     plan_in_force::{identity, plan_changed, revoked},
     policies::policies,
     price::PricedCall,
@@ -15,6 +15,7 @@ use crate::{
     auth::Caller,
     books::{hold_ttl_ms, unavailable, unavailable_now},
     chat::limits_json,
+    clock,
     ids::CallId,
     limit::{Ask, Decision, Obstacle, Overdue, Policy, Reading, Standing},
     sabotage::Protection,
@@ -65,7 +66,7 @@ impl Ctx {
     /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn reserve(&self, caller: &Caller, call: &PricedCall) -> Result<Hold, Error> {
         let call_id = CallId::new();
-        let mut now_ms = limiter_now_ms();
+        let mut now_ms = clock::shared_now_ms();
         let mut has_looked = false;
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
@@ -81,7 +82,7 @@ impl Ctx {
                 Decision::Admitted { standings, at_ms, epoch_ms, overdue } => {
                     self.note("call_id", call_id.as_str());
                     self.note("model", call.model.id);
-                    learn_time(at_ms);
+                    clock::learn_shared(at_ms);
                     self.look_after_later(overdue, &policies);
                     let has_budget = policies.iter().any(|policy| matches!(policy, Policy::Budget { .. }));
                     let epoch_ms = has_budget.then_some(epoch_ms);
@@ -139,7 +140,7 @@ impl Ctx {
     /// # Errors
     /// `plan_changed` (see [`Ctx::follow_plan`]), `session_revoked`, `limiter_unavailable`, `store_unavailable`.
     pub async fn standings(&self, caller: &Caller) -> Result<Vec<Standing>, Error> {
-        let mut now_ms = limiter_now_ms();
+        let mut now_ms = clock::shared_now_ms();
         for _ in 0..ROUNDS {
             let policies = policies(caller, self.config(), now_ms);
             let look = self.time("limit", self.limiter()?.look(identity(caller), &policies)).await;
@@ -161,7 +162,7 @@ impl Ctx {
     pub(super) async fn clear(&self, obstacle: Obstacle, policies: &[Policy]) -> Result<Option<i64>, Error> {
         match obstacle {
             Obstacle::OtherPeriod { now_ms } => {
-                learn_time(now_ms);
+                clock::learn_shared(now_ms);
                 Ok(Some(now_ms))
             }
             Obstacle::Lost { accounts, epoch_ms } => {

@@ -31,16 +31,6 @@ pub(super) fn here() -> &'static Limiter {
     HERE.get_or_init(|| Limiter::memory(ACCOUNTS_MAX))
 }
 
-/// The time by the limiter's clock, as far as this instance knows.
-pub(super) fn limiter_now_ms() -> i64 {
-    clock::shared_now_ms()
-}
-
-/// Learns the limiter's time.
-pub(super) fn learn_time(at_ms: i64) {
-    clock::learn_shared(at_ms);
-}
-
 /// Whether the error is the limiter's own, so that an instance may decide for itself.
 pub(super) fn is_outage(error: &LimitError) -> bool {
     matches!(error, LimitError::Cache(_))
@@ -172,7 +162,7 @@ impl Ctx {
         }
         let ctx = self.clone();
         self.after(async move {
-            let done = async { ctx.books().await?.sweep_ledger(limiter_now_ms()).await };
+            let done = async { ctx.books().await?.sweep_ledger(clock::shared_now_ms()).await };
             if let Err(error) = done.await {
                 // The next one finds them again.
                 ctx.note("bring_in", error.to_string());
