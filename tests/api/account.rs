@@ -196,11 +196,10 @@ async fn what_a_browser_did_before_it_signed_up_is_carried_over() {
 async fn an_answer_that_was_still_coming_is_carried_over_at_the_next_sign_in() {
     for cache in [Cache::Redis, Cache::Sqlite] {
         let deployment = Deployment::with(cache).await;
-        let browser = deployment.call("GET", "/api/conversations").send().await;
-        let cookie = browser.header("set-cookie").split(';').next().unwrap().to_owned();
         deployment.claude.next("gate=slow");
-        let call = deployment.call("POST", "/api/chat").header("cookie", &cookie);
-        let (response, ended) = call.json(&json!({ "message": "slow", "conversation_id": "c" })).open().await;
+        let slow = json!({ "message": "slow", "conversation_id": "c" });
+        let (response, ended) = deployment.call("POST", "/api/chat").json(&slow).open().await;
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         deployment.claude.gate_reached("slow").await;
         let ann = deployment.person_in("ann", &cookie).await;
         deployment.claude.open_gate("slow");

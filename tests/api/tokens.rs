@@ -1,5 +1,5 @@
 use purser_tests::{
-    deployment::{Deployment, JWT_SECRET},
+    deployment::{Cache, Deployment, JWT_SECRET},
     token,
 };
 use serde_json::json;
@@ -59,5 +59,21 @@ async fn an_anonymous_browser_is_known_by_its_cookie() {
     let forged = cookie.replace('.', "0.");
     let stranger = deployment.call("GET", "/api/conversations").header("cookie", &forged).send().await;
     assert!(stranger.json()["conversations"].as_array().unwrap().is_empty());
+    let call = deployment.call("POST", "/api/chat").header("cookie", &forged);
+    let stranger = call.json(&json!({ "message": "Hi" })).send().await;
     assert!(stranger.header("set-cookie").starts_with("purser_browser="));
+    assert_ne!(stranger.header("set-cookie").split(';').next(), Some(&*cookie));
+}
+
+/// A page reads several things at once before anybody says a word. Each answer with a guest of its own would leave it to
+/// chance whose the first conversation is, and one that comes late would take it away.
+#[tokio::test]
+async fn reading_makes_nobody_a_guest_and_asking_does() {
+    let deployment = Deployment::with(Cache::Sqlite).await;
+    for path in ["/api/usage", "/api/conversations", "/api/v1/models"] {
+        let read = deployment.call("GET", path).send().await;
+        assert_eq!((read.status, read.header("set-cookie")), (200, ""), "{path}: {}", read.text);
+    }
+    let asked = deployment.chat("", json!({ "message": "Hi" })).await;
+    assert!(asked.header("set-cookie").starts_with("purser_browser="), "{}", asked.text);
 }

@@ -75,7 +75,9 @@ impl Ctx {
         let keys = &config.auth.keys;
         let headers = request.headers();
         let browser = Browser::from_cookie(cookies::get(headers, auth::COOKIE), keys);
-        if browser.is_new {
+        // Who only reads has nothing yet that would have to be found again. A page reads several things at once: if each
+        // answer made a guest of its own, the one that comes last would take away what another has begun.
+        if browser.is_new && !request.method().is_safe() {
             let is_https = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
             let is_cross_site =
                 Origin::check(headers, &config.edge.allowed_origins).is_some_and(|origin| origin.is_cross_site());
