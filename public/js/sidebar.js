@@ -39,12 +39,20 @@ function entry(conversation, { open, current, changed, failed }) {
   return el('li', {}, link, button('Rename', PENCIL, rename), button('Delete', BIN, remove));
 }
 
+// Answers may come in another order than they were asked for: the one that was asked for last is shown.
+const asked = { conversations: 0, usage: 0 };
+async function latest(what, question) {
+  const turn = (asked[what] += 1);
+  const answer = await question();
+  return turn === asked[what] ? answer : null;
+}
+
 export async function showConversations(actions) {
-  const page = await api.listConversations();
+  const page = await latest('conversations', () => api.listConversations());
+  if (!page) return;
   list.replaceChildren(...page.conversations.map((conversation) => entry(conversation, actions)));
   byId('no-conversations').hidden = page.conversations.length > 0;
   continueFrom(page.next_cursor, actions);
-  return page.conversations;
 }
 
 function continueFrom(next, actions) {
@@ -71,7 +79,9 @@ export function markCurrent(id) {
 }
 
 export async function showUsage() {
-  const { plan, limits, totals } = await api.usage();
+  const used = await latest('usage', api.usage);
+  if (!used) return;
+  const { plan, limits, totals } = used;
   byId('plan').textContent = plan;
   const left = tightest(limits);
   byId('usage').hidden = !left;

@@ -19,8 +19,23 @@ async function say(words) {
   await page.locator('#messages', { hasText: `You said: “${words}”` }).waitFor();
 }
 
+// The first list of conversations comes late: it must not take the place of a newer one.
+let letGo;
+const held = new Promise((resolve) => (letGo = resolve));
+const lists = '**/api/conversations?*';
+await page.route(lists, async (route) => {
+  const response = await route.fetch();
+  await held;
+  await route.fulfill({ response });
+}, { times: 1 });
 await page.goto(process.env.BASE_URL);
 await say('asked as a guest');
+await page.locator('#conversations', { hasText: 'asked as a guest' }).waitFor();
+const late = page.waitForResponse(lists);
+letGo();
+await (await late).finished();
+await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+assert.equal((await listed()).length, 1);
 // An answer is carried over once it is in the ledger.
 await page.waitForFunction(async () => (await (await fetch('/api/usage?days=1')).json()).totals.calls === 1);
 await plan('anonymous');
