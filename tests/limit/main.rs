@@ -7,6 +7,7 @@ mod concurrency;
 mod extending;
 mod hashes;
 mod identities;
+mod keeping;
 mod late;
 mod lost;
 mod official_client;

@@ -60,13 +60,15 @@ impl Account {
         }
     }
 
-    /// What is left and when there is more.
+    /// What is left and when there is more: in a budget, when its next period begins.
     pub(super) fn standing(&self, policy: &Policy, now_ms: i64) -> Standing {
         let (used, limit) = (self.used(), policy.limit());
-        let reset_ms = if limit > 0 && used > 0 {
-            self.wait_for(policy, used.saturating_sub(limit).max(0).saturating_add(1), now_ms)
-        } else {
-            None
+        let reset_ms = match policy {
+            _ if limit <= 0 || used <= 0 => None,
+            Policy::Budget { resets_at_ms, .. } => Some(wait_until(*resets_at_ms, now_ms)),
+            Policy::Window { .. } | Policy::InFlight { .. } => {
+                self.wait_for(policy, used.saturating_sub(limit).max(0).saturating_add(1), now_ms)
+            }
         };
         Standing::new(policy, limit.saturating_sub(used).max(0), reset_ms)
     }
@@ -82,7 +84,7 @@ impl Account {
             Policy::Window { .. } | Policy::InFlight { .. } => by_entries?,
             Policy::Budget { resets_at_ms, .. } => by_entries.map_or(*resets_at_ms, |at| at.min(*resets_at_ms)),
         };
-        Some(u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0).max(1))
+        Some(wait_until(at_ms, now_ms))
     }
 
     /// Takes what the ask takes from this policy and says what that was.
@@ -177,6 +179,10 @@ impl Account {
         account.entries.sort_by_key(|entry| entry.frees_at_ms);
         account
     }
+}
+
+fn wait_until(at_ms: i64, now_ms: i64) -> u64 {
+    u64::try_from(at_ms.saturating_sub(now_ms)).unwrap_or(0).max(1)
 }
 
 /// What became of a call.

@@ -190,7 +190,8 @@ pub struct Standing {
     pub limit: u64,
     /// What is left, in the same unit.
     pub remaining: u64,
-    /// Milliseconds until MORE is left if nothing else happens; none where everything is left, or never will be.
+    /// Milliseconds until MORE is left if nothing else happens, in a budget until its next period; none where
+    /// everything is left, or never will be.
     pub reset_ms: Option<u64>,
 }
 

@@ -223,17 +223,19 @@ impl RedisLimiter {
     }
 }
 
-/// A script's own arguments, then four per policy.
+/// A script's own arguments, then the policies: each its kind, its limit, and the times of its kind.
 fn with<const N: usize>(args: [Arg; N], policies: &[Policy]) -> Vec<Arg> {
     let mut all = Vec::with_capacity(N + 4 * policies.len());
     all.extend(args);
     for policy in policies {
-        let (kind, span, start) = match policy {
-            Policy::Window { window_ms, .. } => ("window", Arg::from(*window_ms), 0),
-            Policy::Budget { starts_at_ms, resets_at_ms, .. } => ("budget", Arg::from(*resets_at_ms), *starts_at_ms),
-            Policy::InFlight { .. } => ("in_flight", Arg::from(0_i64), 0),
-        };
-        all.extend([Arg::from(kind), Arg::from(policy.limit()), span, Arg::from(start)]);
+        let limit = Arg::from(policy.limit());
+        match policy {
+            Policy::Window { window_ms, .. } => all.extend([Arg::from("window"), limit, Arg::from(*window_ms)]),
+            Policy::InFlight { .. } => all.extend([Arg::from("in_flight"), limit]),
+            Policy::Budget { starts_at_ms, resets_at_ms, .. } => {
+                all.extend([Arg::from("budget"), limit, Arg::from(*resets_at_ms), Arg::from(*starts_at_ms)]);
+            }
+        }
     }
     all
 }

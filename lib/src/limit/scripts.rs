@@ -3,48 +3,58 @@
 use crate::cache::Script;
 
 pub(super) static RESERVE: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/reserve.lua")),
-    sha1: "93a700912dfdcb42c5a98a49329567c66930bb45",
+    text: concat!(
+        include_str!("lua/policies.lua"),
+        include_str!("lua/standing.lua"),
+        include_str!("lua/identity.lua"),
+        include_str!("lua/reserve.lua"),
+    ),
+    sha1: "a0f2a40bf491c774c1d8143f659600fca9bf2eaa",
 };
 
 pub(super) static PEEK: Script = Script {
-    text: concat!(include_str!("lua/policies.lua"), include_str!("lua/identity.lua"), include_str!("lua/peek.lua")),
-    sha1: "b4dcf81fcb98870350880eef3a8b4cee444ff90d",
+    text: concat!(
+        include_str!("lua/policies.lua"),
+        include_str!("lua/standing.lua"),
+        include_str!("lua/identity.lua"),
+        include_str!("lua/peek.lua"),
+    ),
+    sha1: "5f1190cfa30e2c233b8ae24a975fc700381f026c",
 };
 
 pub(super) static SETTLE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/settle.lua")),
-    sha1: "81be63cd3a5885788d8554397b4a60ee70801986",
+    sha1: "bbde892fc9631a92a79114ff67005a35e6107ed8",
 };
 
 pub(super) static RELEASE: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/release.lua")),
-    sha1: "675a87efbe91babfd4d678f2e168e474a5ae640f",
+    sha1: "83a2384b76dc9c5f63a4ba5d0763e55162eccd8e",
 };
 
 pub(super) static EXTEND: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/extend.lua")),
-    sha1: "f8739dcd7e63971de593b94c5cdce084825b544e",
+    sha1: "d865e284b660d2832f87a2556a99a3267b126b2e",
 };
 
 pub(super) static OPEN: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/open.lua")),
-    sha1: "4655649b83f994f1b08152f487d993072fd4eda5",
+    sha1: "bf800ccedf5e7c78aa35d5520f1472d5dca85acc",
 };
 
 pub(super) static FORGET: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/forget.lua")),
-    sha1: "a104630f48b258fb34d1402a42babd5cac4a9676",
+    sha1: "3bb6e568d4f7e23946173e16bd0ebe2ba82c13ac",
 };
 
 pub(super) static FIGURES: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/figures.lua")),
-    sha1: "7caeaedc0a48ca1fb655740bdc83ff66da99742c",
+    sha1: "3c38d02ddc75494524d5dbe534cdde5090257f90",
 };
 
 pub(super) static DROP: Script = Script {
     text: concat!(include_str!("lua/policies.lua"), include_str!("lua/drop.lua")),
-    sha1: "d6ed59caab67df84e3c4ff40e8c2318854fc7b16",
+    sha1: "dfc0633a0c5b7f4e5f85261844d6323a979277f9",
 };
 
 /// What is noted about an identity; it needs no policies.

@@ -45,15 +45,21 @@ for _, policy in ipairs(budgets) do
   end
 end
 for _, policy in ipairs(budgets) do
+  local grows = policy.is_listed and hold - tonumber(held) or hold
+  redis.call('ZADD', policy.entries, text(now + hold_ttl), call_id .. ':' .. ARGV[3])
+  redis.call('HINCRBY', policy.account, 'held', text(grows))
   if policy.is_listed then
     redis.call('ZREM', policy.entries, call_id .. ':' .. held)
-    redis.call('HINCRBY', policy.account, 'held', '-' .. held)
   end
-  redis.call('ZADD', policy.entries, text(now + hold_ttl), call_id .. ':' .. text(hold))
-  redis.call('HINCRBY', policy.account, 'held', text(hold))
-  local ttl = text(tonumber(account_ttl(policy, now)) + hold_ttl)
-  redis.call('PEXPIRE', policy.entries, ttl)
-  redis.call('PEXPIRE', policy.account, ttl)
+  if now + hold_ttl < policy.first then
+    redis.call('HSET', policy.account, 'first', text(now + hold_ttl))
+  end
+  if now >= policy.span or not policy.is_listed then
+    -- Before its reset an account is kept long enough for the hold of any call that it knows.
+    local ttl = text(tonumber(account_ttl(policy, now)) + hold_ttl)
+    redis.call('PEXPIRE', policy.entries, ttl)
+    redis.call('PEXPIRE', policy.account, ttl)
+  end
 end
-redis.call('SET', KEYS[2], 'held:' .. text(hold), 'PX', ARGV[5])
+redis.call('SET', KEYS[2], 'held:' .. ARGV[3], 'PX', ARGV[5])
 return { 1 }

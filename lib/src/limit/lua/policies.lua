@@ -1,20 +1,24 @@
 -- Reads policies and writes nothing. Stands before every other script of this folder.
 --
 -- ARGV[1]  the time in ms, empty for the clock of Redis (only tests give one)
--- then, from a place that the script names, four per policy: kind, limit, and
---   window: its length in ms, 0   budget: the times it resets and starts, in ms   in_flight: 0, 0
+-- then, from a place that the script names, per policy: its kind, its limit, and
+--   window: its length in ms   budget: the times it resets and starts, in ms
 -- KEYS[1]  the epoch: when this Redis began to remember, in ms
 -- KEYS, from a place that the script names: the entries of each policy, for a budget its account as well.
 --
 -- Entries are a sorted set: the score is the moment at which an entry frees its place, so it is live while its
 -- score is above now. A member is the call's id, in a budget the id and its hold: ID:AMOUNT.
--- An account is a hash: spent (settled) and held (the sum of its entries, so that nobody has to add them up).
+-- An account is a hash: spent (settled), held (the sum of its entries, so that nobody has to add them up) and first
+-- (no entry frees its place before that moment, so that nobody has to look for one that has).
 -- Without spent it is not there. If its period began before the epoch, it may have been forgotten: it is lost, and
 -- has to be opened from the ledger before anybody spends out of it.
+--
+-- A command costs Redis more than what it does to a key, and so does a function that is made anew for each call: what
+-- need not be read is not read, and what is needed seldom is inside what needs it.
 
 -- Lua writes 1e+15 for large numbers; this does not.
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function now_ms()
@@ -41,20 +45,28 @@ local function epoch(now, writes, read)
   return now
 end
 
+-- Every field that a policy will have is named at once: a table that grows is made anew each time.
 local function policies(key, arg)
-  local all = {}
-  while ARGV[arg] do
-    local policy = {
-      kind = ARGV[arg], limit = tonumber(ARGV[arg + 1]), span = tonumber(ARGV[arg + 2]),
-      start = tonumber(ARGV[arg + 3]), entries = KEYS[key],
-    }
-    if policy.kind == 'budget' then
-      key = key + 1
-      policy.account = KEYS[key]
+  local all, count = {}, 0
+  local kind = ARGV[arg]
+  while kind do
+    count = count + 1
+    if kind == 'budget' then
+      all[count] = {
+        kind = kind, limit = tonumber(ARGV[arg + 1]), span = tonumber(ARGV[arg + 2]), start = tonumber(ARGV[arg + 3]),
+        entries = KEYS[key], account = KEYS[key + 1],
+        is_open = false, used = 0, held = 0, first = 0, expired = false, fits = false,
+      }
+      key, arg = key + 2, arg + 4
+    else
+      local is_window = kind == 'window'
+      all[count] = {
+        kind = kind, limit = tonumber(ARGV[arg + 1]), span = is_window and tonumber(ARGV[arg + 2]),
+        entries = KEYS[key], used = 0, frees = false, has_expired = false, fits = false,
+      }
+      key, arg = key + 1, arg + (is_window and 3 or 2)
     end
-    key = key + 1
-    arg = arg + 4
-    all[#all + 1] = policy
+    kind = ARGV[arg]
   end
   return all
 end
@@ -63,38 +75,30 @@ local function amount_of(member)
   return tonumber(string.match(member, ':(%d+)$'))
 end
 
--- What is used now. Where no entry has expired, which is so nearly always, policy.frees is when the first one will, if
--- there is one. Holds that have expired are left out, and listed in policy.expired; the first live ones, as member and
--- score in turn, are in policy.first.
+-- What is used now. Where no entry has expired, which is so nearly always, policy.frees is when the first one of a window
+-- or of the slots will. A budget's holds that have expired are left out, and listed in policy.expired.
 local function read(policy, now)
   if policy.kind ~= 'budget' then
-    local oldest = redis.call('ZRANGE', policy.entries, '0', '0', 'WITHSCORES')
-    policy.frees = tonumber(oldest[2])
-    policy.has_expired = policy.frees and policy.frees <= now or false
-    if policy.has_expired then
-      policy.frees = nil
+    local frees = tonumber(redis.call('ZRANGE', policy.entries, '0', '0', 'WITHSCORES')[2])
+    if frees and frees <= now then
+      policy.has_expired = true
       policy.used = redis.call('ZCOUNT', policy.entries, '(' .. text(now), '+inf')
-    else
-      policy.used = policy.frees and redis.call('ZCARD', policy.entries) or 0
+    elseif frees then
+      policy.frees = frees
+      policy.used = redis.call('ZCARD', policy.entries)
     end
-    policy.is_empty = policy.used == 0
     return
   end
-  local account = redis.call('HMGET', policy.account, 'spent', 'held')
+  local account = redis.call('HMGET', policy.account, 'spent', 'held', 'first')
   policy.is_open = account[1] and true or false
   policy.held = tonumber(account[2] or 0)
-  policy.expired, policy.first = {}, redis.call('ZRANGE', policy.entries, '0', '7', 'WITHSCORES')
-  policy.frees = tonumber(policy.first[2])
-  if policy.frees and policy.frees <= now then
-    policy.expired, policy.first = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now)), {}
-    policy.frees = nil
+  policy.first = tonumber(account[3] or 0)
+  if policy.held > 0 and policy.first <= now then
+    policy.expired = redis.call('ZRANGEBYSCORE', policy.entries, '-inf', text(now))
+    for _, member in ipairs(policy.expired) do
+      policy.held = policy.held - amount_of(member)
+    end
   end
-  policy.expired_amount = 0
-  for _, member in ipairs(policy.expired) do
-    policy.expired_amount = policy.expired_amount + amount_of(member)
-  end
-  policy.held = policy.held - policy.expired_amount
-  policy.is_empty = policy.held == 0
   policy.used = tonumber(account[1] or 0) + policy.held
 end
 
@@ -115,54 +119,11 @@ local function obstacle(all, now, began)
   return lost[3] and lost or nil
 end
 
--- When so much of a budget's live holds has expired. Counted from the end that is nearer: one hold is mostly enough, or,
--- of a budget that is far above its limit, all but a few.
-local function freed_at(policy, need, now)
-  local from_top = 2 * need > policy.held
-  local command = from_top and 'ZREVRANGE' or 'ZRANGE'
-  local bound = from_top and policy.held - need or need - 1
-  local rank = from_top and 0 or redis.call('ZCOUNT', policy.entries, '-inf', text(now))
-  local passed, page = 0, 1
-  while true do
-    local found = redis.call(command, policy.entries, text(rank), text(rank + page - 1), 'WITHSCORES')
-    if #found == 0 then
-      return policy.span
-    end
-    for i = 1, #found, 2 do
-      passed = passed + amount_of(found[i])
-      if passed > bound then
-        return tonumber(found[i + 1])
-      end
-    end
-    rank, page = rank + page, 100
-  end
-end
-
--- The wait until `need` more is free if nothing else happens: -1 is never.
-local function wait_for(policy, need, now)
-  local at = nil
-  if need == 1 and policy.frees then
-    at = policy.kind == 'budget' and math.min(policy.span, policy.frees) or policy.frees
-  elseif policy.kind ~= 'budget' then
-    local live = { policy.entries, '(' .. text(now), '+inf', 'WITHSCORES', 'LIMIT', text(need - 1), '1' }
-    at = tonumber(redis.call('ZRANGEBYSCORE', unpack(live))[2])
-    if not at then
-      return -1
-    end
-  else
-    at = need <= policy.held and math.min(policy.span, freed_at(policy, need, now)) or policy.span
-  end
-  return math.max(at - now, 1)
-end
-
--- Adds what is left and the wait until there is more to the answer.
-local function add_standing(answer, policy, now)
-  local reset = -1
-  if policy.limit > 0 and policy.used > 0 then
-    reset = wait_for(policy, math.max(policy.used - policy.limit, 0) + 1, now)
-  end
-  answer[#answer + 1] = math.max(policy.limit - policy.used, 0)
-  answer[#answer + 1] = reset
+-- How long the entries of a window and slots are kept: at least twice as long as one of them lives, which is days for no
+-- slot. It is said when the set is new, when entries have expired, when one is given back, and when one comes late.
+-- Between two of these every entry is gone before its set is.
+local function places_ttl(policy)
+  return policy.span and text(2 * policy.span + 60000) or '259200000'
 end
 
 -- How long an account is kept: days after its reset, for calls that settle late.

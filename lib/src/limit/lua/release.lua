@@ -14,6 +14,7 @@ end
 for _, policy in ipairs(policies(3, 3)) do
   if policy.kind ~= 'budget' then
     redis.call('ZREM', policy.entries, call_id)
+    redis.call('PEXPIRE', policy.entries, places_ttl(policy))
   elseif hold ~= '0' and redis.call('ZREM', policy.entries, call_id .. ':' .. hold) == 1 then
     redis.call('HINCRBY', policy.account, 'held', '-' .. hold)
   end

@@ -18,43 +18,55 @@ if refusal and not known then
 end
 local all = policies(3 + identity_keys, 10)
 
-local function unit(policy)
-  -- A budget with nothing left admits nothing, not even what is free.
-  return policy.kind == 'budget' and math.max(hold, 1) or 1
+for _, policy in ipairs(all) do
+  read(policy, now)
+end
+local obstructed = obstacle(all, now, began)
+if obstructed and not known then
+  return obstructed
 end
 
-local function sweep(policy)
-  for i = 1, #policy.expired, 500 do
-    redis.call('ZREM', policy.entries, unpack(policy.expired, i, math.min(i + 499, #policy.expired)))
-  end
-  redis.call('HINCRBY', policy.account, 'held', text(-policy.expired_amount))
-end
-
--- What is known of the first entry stays known.
-local function add(policy, member, frees)
-  redis.call('ZADD', policy.entries, text(frees), member)
-  if policy.is_empty or policy.frees then
-    policy.frees = math.min(policy.frees or frees, frees)
+-- A budget with nothing left admits nothing, not even what is free.
+local least = math.max(hold, 1)
+local admitted = true
+for _, policy in ipairs(all) do
+  local unit = policy.kind == 'budget' and least or 1
+  policy.fits = known or policy.used + unit <= policy.limit
+  admitted = admitted and policy.fits
+  if policy.expired then
+    for i = 1, #policy.expired, 500 do
+      redis.call('ZREM', policy.entries, unpack(policy.expired, i, math.min(i + 499, #policy.expired)))
+    end
+    redis.call('HSET', policy.account, 'held', text(policy.held))
   end
 end
 
 local function take_place(policy, lives)
+  local frees, is_new = now + lives, policy.used == 0
   if policy.has_expired then
     redis.call('ZREMRANGEBYSCORE', policy.entries, '-inf', text(now))
   end
-  add(policy, call_id, now + lives)
-  -- A minute more than needed; never less than an entry that is there already needs.
-  local ttl = lives + 60000
-  if policy.kind == 'window' or redis.call('PTTL', policy.entries) < ttl then
-    redis.call('PEXPIRE', policy.entries, text(ttl))
+  redis.call('ZADD', policy.entries, text(frees), call_id)
+  if is_new or policy.has_expired then
+    redis.call('PEXPIRE', policy.entries, places_ttl(policy))
+  end
+  -- What is known of the first entry stays known.
+  if is_new or policy.frees then
+    policy.frees = math.min(policy.frees or frees, frees)
   end
   policy.used = policy.used + 1
 end
 
+local hold_ends, hold_ends_text, member = now + hold_ttl, text(now + hold_ttl), call_id .. ':' .. ARGV[3]
+
 local function take_money(policy)
   if hold > 0 then
-    add(policy, call_id .. ':' .. text(hold), now + hold_ttl)
-    redis.call('HINCRBY', policy.account, 'held', text(hold))
+    redis.call('ZADD', policy.entries, hold_ends_text, member)
+    redis.call('HINCRBY', policy.account, 'held', ARGV[3])
+    if policy.held == 0 or hold_ends < policy.first then
+      policy.first = hold_ends
+      redis.call('HSET', policy.account, 'first', hold_ends_text)
+    end
     if policy.held == 0 then
       -- The set, and perhaps the account, are new.
       redis.call('PEXPIRE', policy.entries, text(tonumber(account_ttl(policy, now)) + hold_ttl))
@@ -69,34 +81,15 @@ local function take_money(policy)
   policy.used = policy.used + hold
 end
 
-for _, policy in ipairs(all) do
-  read(policy, now)
-end
-local obstructed = obstacle(all, now, began)
-if obstructed and not known then
-  return obstructed
-end
-
-local admitted = true
-for _, policy in ipairs(all) do
-  if policy.expired and #policy.expired > 0 then
-    sweep(policy)
-  end
-  policy.fits = known or policy.used + unit(policy) <= policy.limit
-  admitted = admitted and policy.fits
-end
-
 if admitted and not known then
   for _, policy in ipairs(all) do
-    if policy.kind == 'window' then
-      take_place(policy, policy.span)
-    elseif policy.kind == 'in_flight' then
-      take_place(policy, slot_ttl)
-    else
+    if policy.kind == 'budget' then
       take_money(policy)
+    else
+      take_place(policy, policy.span or slot_ttl)
     end
   end
-  redis.call('SET', KEYS[2], 'held:' .. text(hold), 'PX', ARGV[6])
+  redis.call('SET', KEYS[2], 'held:' .. ARGV[3], 'PX', ARGV[6])
 end
 
 local answer = { admitted and 1 or 0, now, began }
@@ -104,25 +97,26 @@ for _, policy in ipairs(all) do
   add_standing(answer, policy, now)
   local wait = -2
   if not policy.fits then
-    wait = -1
-    if unit(policy) <= policy.limit then
-      wait = wait_for(policy, policy.used + unit(policy) - policy.limit, now)
-    end
+    local unit = policy.kind == 'budget' and least or 1
+    wait = unit <= policy.limit and wait_for(policy, policy.used + unit - policy.limit, now) or -1
   end
   answer[#answer + 1] = wait
 end
 
 -- A call lives as long as its slot. A hold that is older has lost its call, and somebody has to look what became of it.
-local seen = {}
+local old, seen = hold_ends - slot_ttl, {}
 for _, policy in ipairs(all) do
-  if policy.kind == 'budget' and policy.held > 0 then
-    local old = now + hold_ttl - slot_ttl
-    for i = 1, #policy.first, 2 do
-      local member = policy.first[i]
-      if tonumber(policy.first[i + 1]) <= old and not seen[member] then
+  if policy.kind == 'budget' and policy.held > 0 and policy.first <= old then
+    local first = redis.call('ZRANGE', policy.entries, '0', '7', 'WITHSCORES')
+    for i = 1, #first, 2 do
+      local member = first[i]
+      if tonumber(first[i + 1]) <= old and not seen[member] then
         seen[member] = true
         answer[#answer + 1] = member
       end
+    end
+    if first[2] and tonumber(first[2]) > policy.first then
+      redis.call('HSET', policy.account, 'first', first[2])
     end
   end
 end

@@ -24,10 +24,7 @@ local function enter(policy)
   local frees = made + policy.span
   if frees > now and not redis.call('ZSCORE', policy.entries, call_id) then
     redis.call('ZADD', policy.entries, text(frees), call_id)
-    local ttl = frees - now + 60000
-    if redis.call('PTTL', policy.entries) < ttl then
-      redis.call('PEXPIRE', policy.entries, text(ttl))
-    end
+    redis.call('PEXPIRE', policy.entries, places_ttl(policy))
   end
 end
 
@@ -56,6 +53,7 @@ end
 for i, policy in ipairs(policies(3, 6)) do
   if policy.kind == 'in_flight' then
     redis.call('ZREM', policy.entries, call_id)
+    redis.call('PEXPIRE', policy.entries, places_ttl(policy))
   elseif policy.kind == 'budget' then
     settle_money(policy, i - 1)
   elseif made then
