@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use purser_tests::{deployment::Deployment, function::Function, packages::succeeds};
@@ -14,13 +15,16 @@ use crate::{
 
 /// Builds an upload and gives the output's folder.
 fn build(upload: &Upload) -> PathBuf {
-    let mut build = vercel(upload, &["build"]);
-    // What is built is tested here, not how well it is optimised.
+    succeeds(profile(&mut vercel(upload, &["build"])));
+    upload.folder.join(".vercel/output")
+}
+
+/// What is built is tested here, not how well it is optimised.
+fn profile(build: &mut Command) -> &mut Command {
     for (name, value) in [("LTO", "off"), ("OPT_LEVEL", "0"), ("CODEGEN_UNITS", "256"), ("INCREMENTAL", "true")] {
         build.env(format!("CARGO_PROFILE_RELEASE_{name}"), value);
     }
-    succeeds(&mut build);
-    upload.folder.join(".vercel/output")
+    build
 }
 
 fn read(path: &Path) -> Value {
@@ -65,7 +69,25 @@ async fn vercel_builds_a_function_for_every_route_and_publishes_nothing_but_the_
         assert!(has(src, dest), "{src} {routing}");
     }
 
+    all_at_once_is_what_the_builder_builds(&upload, &executables);
     a_release_build_serves(&executables["health.func"]).await;
+}
+
+/// `build.sh` compiles for the builder: if anything of it differed, the builder would compile everything a second time.
+fn all_at_once_is_what_the_builder_builds(upload: &Upload, executables: &BTreeMap<String, PathBuf>) {
+    let script = upload.folder.join("build.sh");
+    let build = |image: &str| {
+        let mut build = upload.command(script.to_str().unwrap());
+        succeeds(profile(build.env("VERCEL_BUILD_IMAGE", image)));
+    };
+    let written = |path: &PathBuf| fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    let before: Vec<_> = executables.values().map(written).collect();
+    let chat = &executables["chat.func"];
+    fs::remove_file(chat).unwrap();
+    build("");
+    assert_eq!(written(chat), None, "off Vercel's machines the builder compiles for another target");
+    build("local");
+    assert_eq!(executables.values().map(written).collect::<Vec<_>>(), before, "cargo has compiled something again");
 }
 
 /// Without debug assertions and without SQLite, as on the platform.

@@ -14,6 +14,9 @@ use rustix::{
 /// The runtime's sockets are among the first descriptors of a process that has opened little else.
 const DESCRIPTORS: std::ops::Range<i32> = 3..64;
 
+/// The kernel gives the lowest number that is free, so behind so many that are nothing there is nothing.
+const GAP: u32 = 8;
+
 /// Sets the option on the listener, once it is there.
 pub(super) async fn set_on_listener() {
     set_on_all();
@@ -30,10 +33,16 @@ pub(super) fn set_on_early_connections() {
 /// refuses, nothing is lost but the 40 ms.
 fn set_on_all() {
     let Ok(own) = pidfd_open(getpid(), PidfdFlags::empty()) else { return };
+    let mut gap = 0;
     for descriptor in DESCRIPTORS {
-        if let Ok(copy) = pidfd_getfd(&own, descriptor, PidfdGetfdFlags::empty()) {
-            // Anything that is no TCP socket answers with an error.
-            let _ = sockopt::set_tcp_nodelay(&copy, true);
+        match pidfd_getfd(&own, descriptor, PidfdGetfdFlags::empty()) {
+            Ok(copy) => {
+                gap = 0;
+                // Anything that is no TCP socket answers with an error.
+                let _ = sockopt::set_tcp_nodelay(&copy, true);
+            }
+            Err(_) if gap == GAP => return,
+            Err(_) => gap += 1,
         }
     }
 }
