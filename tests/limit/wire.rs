@@ -2,9 +2,9 @@
 
 use purser::{
     cache::{Arg, Cache, CacheError, Reply, Script},
-    limit::Limiter,
+    limit::{Ask, Identity, Limiter},
 };
-use purser_tests::{services, upstash::UpstashDouble};
+use purser_tests::{private_redis::PrivateRedis, services, upstash::UpstashDouble};
 
 use crate::rig::{
     PATIENT, Rig, budget, budget_from_now, budget_of, in_flight, open, redis_connection, redis_keys, window,
@@ -90,7 +90,7 @@ async fn every_key_of_the_limiter_expires_by_itself() {
     let mut calls = Vec::new();
     for hold_nanousd in [0, 10, 20, 30] {
         let call_id = purser::ids::CallId::new();
-        let ask = purser::limit::Ask {
+        let ask = Ask {
             call_id: &call_id,
             identity: None,
             policies: &policies,
@@ -132,4 +132,45 @@ async fn a_person_can_read_an_account() {
         redis::cmd("HGETALL").arg(key).query_async(&mut connection).await.unwrap();
     let [held, spent] = ["held", "spent"].map(|field| account.get(field).map(String::as_str));
     assert_eq!((held, spent), (Some("150"), Some("123")), "{account:?}");
+}
+
+/// Redis needs some microseconds for each, and Upstash bills each.
+#[tokio::test]
+async fn a_call_costs_redis_no_more_commands_than_it_has_to() {
+    let redis = PrivateRedis::start();
+    let cache = Cache::tcp(&redis.url(), "").unwrap().with_deadline(PATIENT);
+    let limiter = Limiter::redis(cache.clone());
+    let windows = ["network", "browser", "requests"].map(|name| window(name, 9, 60_000));
+    let budgets = ["user", "plan", "deployment"].map(|name| budget_from_now(name, 1_000));
+    let policies = [&windows[..], &[in_flight("running", 9)], &budgets].concat();
+    open(&limiter, &policies).await;
+    let identity = Identity { subject: "user:1", session: Some("s"), plan: "pro", issued_ms: purser::clock::now_ms() };
+    let mut commands = Vec::new();
+    // The first makes the keys.
+    for _ in 0..3 {
+        let call_id = purser::ids::CallId::new();
+        let ask = Ask {
+            call_id: &call_id,
+            identity: Some(identity),
+            policies: &policies,
+            hold_nanousd: 10,
+            slot_ttl_ms: 60_000,
+            hold_ttl_ms: 120_000,
+        };
+        let before = commands_in_scripts(&cache).await;
+        assert!(limiter.reserve(&ask).await.unwrap().is_admitted());
+        commands.push(commands_in_scripts(&cache).await - before);
+    }
+    // The time, all keys that are read at once, the marker; three for each place, three for each budget.
+    assert_eq!(commands[1..], [3 + 3 * 4 + 3 * 3; 2]);
+}
+
+/// How many commands have run but for those that clients send themselves.
+async fn commands_in_scripts(cache: &Cache) -> u64 {
+    let stats = cache.command(&args(&["INFO", "commandstats"])).await.unwrap();
+    let is_inner =
+        |name: &str| !["evalsha", "eval", "info", "hello", "client"].iter().any(|sent| name.starts_with(sent));
+    let lines = stats.text().unwrap().lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
+    let inner = lines.filter(|(name, _)| is_inner(name));
+    inner.map(|(_, rest)| rest.split(',').next().unwrap().parse::<u64>().unwrap()).sum()
 }
